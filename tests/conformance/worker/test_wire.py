@@ -152,6 +152,21 @@ def test_an_answer_that_came_with_the_one_before_is_read() -> None:
     ]
 
 
+def test_the_first_bytes_of_an_answer_are_read_again() -> None:
+    """What ``begun`` has read belongs to the answer: a 100 that comes in two pieces is passed over
+    like one that comes whole."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        with server.accept()[0] as peer:
+            connection = Connection(lambda _: client, Deadline(10))
+            peer.sendall(b"HTTP/1.1 100 Continue\r\n")
+            begun = connection.begun(Deadline(10))
+            peer.sendall(b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            answer = connection.answer(Deadline(10))
+            connection.close()
+    assert (begun.split(None, 2)[1], answer.status) == (b"100", 200)
+
+
 @pytest.mark.parametrize(("version", "old"), [(b"HTTP/1.0", True), (b"HTTP/1.1", False)])
 def test_an_answer_says_whether_the_service_is_old(version: bytes, old: bool) -> None:
     """A service that speaks HTTP/1.0 is not asked for what came later."""

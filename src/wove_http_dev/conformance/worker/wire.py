@@ -199,7 +199,7 @@ class Connection:
         self._sock = _explained(lambda: open_socket(deadline), deadline)
         self._broke: ConnectionError | None = None
         self._next = b""
-        """The beginning of the next answer, if it came together with the last one."""
+        """The beginning of the next answer, if it was read before."""
 
     def send(self, data: bytes, deadline: Deadline) -> None:
         """Send ``data``. No error is raised if the service closes the connection meanwhile, because
@@ -257,9 +257,12 @@ class Connection:
         )
 
     def begun(self, deadline: Deadline) -> bytes:
-        """Wait for the first bytes of an answer and return them. The rest is not read."""
-        self._sock.settimeout(deadline.left())
-        return _explained(lambda: self._sock.recv(1024), deadline)
+        """Wait for the first bytes of an answer and return them. :meth:`answer` reads them again,
+        and the rest."""
+        if not self._next:
+            self._sock.settimeout(deadline.left())
+            self._next = _explained(lambda: self._sock.recv(1024), deadline)
+        return self._next
 
     def end(self) -> None:
         """Send the end of the stream; what the service sends can still be read. Not for TLS."""

@@ -3,12 +3,14 @@ before a large body."""
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import sources
 from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.cases.transport.echoes import SIZES, echo, exchanged, require
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import AnswerTimeout, NoAnswer, shown
+from wove_http_dev.conformance.worker.wire import AnswerTimeout, Connection, NoAnswer, shown
 
 SOON = 2.0
 """Seconds, on an idle machine, until a service has answered the head of a request."""
@@ -59,28 +61,26 @@ def expect_is_answered_at_once(check: CaseContext) -> str:
         value, head, body = _expecting(check, size)
         deadline = check.deadline()
         try:
-            connection = check.service.connect(deadline)
-            try:
+            with closing(check.service.connect(deadline)) as connection:
                 connection.send(head, deadline)
-                soon = check.deadline(check.seconds(SOON))
-                first = _first(check, what, connection.begun(soon))
+                first = _first_status(check, what, connection)
                 if first != "100":
                     return f"HTTP {first}"
                 connection.send(body, deadline)
                 answer = connection.answer(deadline)
-                if answer.status != 417:
-                    require(check, what, answer, value)
-            finally:
-                connection.close()
-        except AnswerTimeout as exc:
-            raise CaseFailed(f"{what}, of which the body was not yet sent: {exc}") from exc
         except NoAnswer as exc:
             raise CaseFailed(f"{what}: {exc}") from exc
+        if answer.status != 417:
+            require(check, what, answer, value)
     return f"HTTP 100, then {answer.status}"
 
 
-def _first(check: CaseContext, what: str, begun: bytes) -> str:
-    """Return the status in ``begun``, the first bytes of an answer."""
+def _first_status(check: CaseContext, what: str, connection: Connection) -> str:
+    """Wait for an answer to the head of a request, and return its status."""
+    try:
+        begun = connection.begun(check.deadline(check.seconds(SOON)))
+    except AnswerTimeout as exc:
+        raise CaseFailed(f"{what}, of which the body was not yet sent: {exc}") from exc
     words = begun.split(None, 2)
     if len(words) < 2 or not words[1].isdigit():
         check.fail(f"{what} was answered with {shown(begun)}, before its body was sent")
