@@ -53,9 +53,10 @@ class AnswerLog:
             )
         for sent, request, answer in read:
             repeated = sent.command is not None and self._run_ids[sent.command.run_id] > 1
-            found = breaches(sent, answer, repeated=repeated)
-            for rule in dict.fromkeys(rule for rule, _ in found):
-                text = next(text for broken, text in found if broken == rule)
+            first: dict[Rule, str] = {}
+            for rule, text in breaches(sent, answer, repeated=repeated):
+                first.setdefault(rule, text)
+            for rule, text in first.items():
                 self._note(rule, f"{_described(service, sender, request)}: {text}")
 
     def _note(self, rule: Rule, text: str) -> None:

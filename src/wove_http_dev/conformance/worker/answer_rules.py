@@ -113,6 +113,13 @@ def breaches(sent: Sent, answer: HttpResponse, *, repeated: bool = False) -> lis
     return found
 
 
+def how_broken(rule: Rule, request: bytes, answer: HttpResponse) -> str:
+    """Return how ``answer``, the answer to ``request``, breaks ``rule``; an empty string if it does
+    not."""
+    found = breaches(read_request(request), answer)
+    return next((text for broken, text in found if broken == rule), "")
+
+
 def _framing(version: str, answer: HttpResponse) -> Iterator[str]:
     """Say what is wrong with the headers that say where the body ends (RFC 9112, 6)."""
     lengths = {value.strip() for name, value in answer.headers if name.lower() == "content-length"}

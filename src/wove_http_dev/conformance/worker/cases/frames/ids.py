@@ -9,7 +9,7 @@ from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
-from wove_http_dev.conformance.worker.answer_rules import breaches, read_request
+from wove_http_dev.conformance.worker.answer_rules import how_broken
 from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
@@ -80,10 +80,8 @@ def unusual_ids(check: CaseContext) -> str:
 
 def _require_ids(check: CaseContext, what: str, body: bytes, answer: HttpResponse) -> None:
     """Fail the case if a frame in ``answer`` has other ids than the command ``body``."""
-    sent = read_request(check.service.request(body, {}))
-    for rule, text in breaches(sent, answer):
-        if rule == "ids":
-            check.fail(f"{what}: {text}")
+    if how := how_broken("ids", check.service.request(body, {}), answer):
+        check.fail(f"{what}: {how}")
 
 
 def _with_key(function: Any, args: Any, key: str) -> dict[str, Any]:

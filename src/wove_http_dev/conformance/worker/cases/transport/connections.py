@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
-from wove_http_dev.conformance.worker.answer_rules import breaches, read_request
+from wove_http_dev.conformance.worker.answer_rules import how_broken
 from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.cases.transport.echoes import echo, require
 from wove_http_dev.conformance.worker.context import CaseContext
@@ -127,9 +127,8 @@ def _judge(
             check.fail(f"{what} was answered with {answer.shown()}")
         return
     event = check.terminal_in(answer, what)
-    for rule, text in breaches(read_request(check.service.request(body, {})), answer):
-        if rule == "ids":
-            check.fail(f"{what}: {text}")
+    if how := how_broken("ids", check.service.request(body, {}), answer):
+        check.fail(f"{what}: {how}")
     if expected is FAILED and event.get("type") == "task_error":
         return
     seen = answers.result_of(event)

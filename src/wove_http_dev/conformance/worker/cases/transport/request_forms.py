@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import sources
-from wove_http_dev.conformance.worker.answer_rules import breaches, read_request
+from wove_http_dev.conformance.worker.answer_rules import how_broken
 from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.cases.transport.echoes import (
     SIZES,
@@ -138,9 +138,8 @@ def http_1_0(check: CaseContext) -> str:
         if answer.status >= 400:
             continue
         require(check, what, answer, value)
-        for rule, text in breaches(read_request(request), answer):
-            if rule == "framing":
-                check.fail(f"{what}: in the answer, {text}")
+        if how := how_broken("framing", request, answer):
+            check.fail(f"{what}: in the answer, {how}")
     return f"HTTP {answer.status}"
 
 
