@@ -159,7 +159,7 @@ def replay_in_another_form(check: CaseContext) -> str:
     first = check.ask("a good request", sent.body, headers)
     sent.times(check.patience)
     check.ask("a wrong signature", sent.body, {**headers, SIGNATURE: f"v1={'0' * 64}"})
-    for attempt in _disguises(check, sent, headers):
+    for attempt in _replays(check, sent, headers):
         try:
             answer = attempt.send(check)
         except NoAnswer as exc:
@@ -173,17 +173,34 @@ def replay_in_another_form(check: CaseContext) -> str:
     return "refused"
 
 
-def _disguises(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iterator[Attempt]:
+def _replays(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iterator[Attempt]:
     """Yield replays of ``sent``, a request that was accepted with ``headers``."""
-    service, body = check.service, sent.body
+    service = check.service
     yield Attempt("as it was", sent, headers)
+    for what, changed in _other_headers(headers):
+        yield Attempt(f"with {what}", sent, changed)
+    frame = {**json.loads(sent.body), "run_id": commands.new_run_id()}
+    other = replace(sent, body=commands.encode(frame))
+    yield Attempt("with the signature of the first one, for another run", other, headers)
+    query = with_query(service.target)
+    yield Attempt("with a query that is not signed", sent, headers, query)
+    if service.loopback:  # Linux has 127.0.0.2; elsewhere there is no answer
+        yield Attempt(f"from another address ({SECOND})", sent, headers, source=SECOND)
+    for what, request in _other_forms(check, sent.body, headers):
+        yield Attempt(f"with {what}", sent, headers, request=request)
+    for method in ("PUT", "PATCH", "GET"):
+        yield Attempt(f"as a {method}", sent, headers, method=method, elsewhere=True)
+
+
+def _other_headers(headers: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield changes of ``headers``, each as its description and the changed headers."""
     right = headers[SIGNATURE]
     for what, text in (
         ("in upper case", f"v1={right[3:].upper()}"),
         ("with V1=", f"V1={right[3:]}"),
         ("without v1=", right[3:]),
     ):
-        yield Attempt(f"with its signature {what}", sent, {**headers, SIGNATURE: text})
+        yield f"its signature {what}", {**headers, SIGNATURE: text}
     for name, value in (
         ("User-Agent", "another client"),
         ("X-Forwarded-For", "192.0.2.1"),
@@ -193,39 +210,28 @@ def _disguises(check: CaseContext, sent: Probe, headers: dict[str, str]) -> Iter
         ("Cookie", "session=another"),
         ("Content-Type", "application/json; charset=utf-8"),
         ("Accept", "*/*"),
-    ):
-        yield Attempt(f"with another {name}", sent, {**headers, name: value})
-    for name, value in (
         (NONCE, secrets.token_urlsafe(18)),
         (TIMESTAMP, str(int(headers[TIMESTAMP]) + 1)),
     ):
-        yield Attempt(f"with another {name}", sent, {**headers, name: value})
-    other = {**json.loads(body), "run_id": commands.new_run_id()}
-    changed = replace(sent, body=commands.encode(other))
-    yield Attempt("with the signature of the first one, for another run", changed, headers)
-    query = with_query(service.target)
-    yield Attempt("with a query that is not signed", sent, headers, query)
-    if service.loopback:  # Linux has 127.0.0.2; elsewhere there is no answer
-        yield Attempt(f"from another address ({SECOND})", sent, headers, source=SECOND)
-    names = {name.lower(): value for name, value in headers.items()}
-    yield Attempt("with its header names in lower case", sent, names)
+        yield f"another {name}", {**headers, name: value}
+    lower = {name.lower(): value for name, value in headers.items()}
+    yield "its header names in lower case", lower
+
+
+def _other_forms(
+    check: CaseContext, body: bytes, headers: dict[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield requests with the same ``body`` and ``headers``, each as what is different about it and
+    its bytes."""
+    service = check.service
     usual = service.request(body, headers)
     path = service.target.encode()
     host = f"Host: {service.authority}\r\n".encode()
-    for what, request in (
-        ("with another Host", usual.replace(host, b"Host: another.invalid\r\n", 1)),
-        ("with its body in chunks", chunked(check, body, headers, 64)),
-        ("with HTTP/1.0", usual.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)),
-        (
-            "with the whole URL in its request line",
-            usual.replace(
-                path, f"{service.url.partition(':')[0]}://{service.authority}".encode() + path, 1
-            ),
-        ),
-    ):
-        yield Attempt(what, sent, headers, request=request)
-    for method in ("PUT", "PATCH", "GET"):
-        yield Attempt(f"as a {method}", sent, headers, method=method, elsewhere=True)
+    yield "another Host", usual.replace(host, b"Host: another.invalid\r\n", 1)
+    yield "its body in chunks", chunked(check, body, headers, 64)
+    yield "HTTP/1.0", usual.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+    origin = f"{service.url.partition(':')[0]}://{service.authority}".encode()
+    yield "the whole URL in its request line", usual.replace(path, origin + path, 1)
 
 
 @auth.must(
