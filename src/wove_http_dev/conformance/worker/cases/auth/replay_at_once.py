@@ -114,7 +114,7 @@ def replay_during_the_run(check: CaseContext) -> str:
     headers = check.service.credentials(body)
     first = check.later(body, headers)
     if not callback.arrived(check.patience):
-        raise NotApplicable("a task that waits did not start", needs=["run.02"])
+        raise NotApplicable("a task that waits did not start", needs=["run.01"])
     copies = [check.later(body, headers) for _ in range(DURING)]
     ends = time.monotonic() + check.silence(WAITING)
     # A service that runs one task at a time answers the copies after the first has ended.
