@@ -131,8 +131,8 @@ def _while_it_runs(check: CaseContext) -> None:
     posts.append(check.later(bodies[1]))
     posts[1].done(check.silence(0.02))  # so that it has been read
     callback.release()
-    what = "a run with the idempotency key of one that still runs"
-    for body, post in zip(bodies, posts, strict=True):
+    whats = ("a run", "a run with the idempotency key of one that still runs")
+    for what, body, post in zip(whats, bodies, posts, strict=True):
         try:
             answer = post.result(check.patience)
         except NoAnswer as exc:

@@ -156,7 +156,7 @@ def connection_close(check: CaseContext) -> str:
                     check.service.request(body, check.service.credentials(body)), deadline
                 )
                 connection.answer(deadline)
-                _require_end(check, what, connection.begun, deadline)
+                _require_end(check, what, connection, deadline)
             finally:
                 connection.close()
         except NoAnswer as exc:
@@ -164,11 +164,10 @@ def connection_close(check: CaseContext) -> str:
     return "closed"
 
 
-def _require_end(
-    check: CaseContext, what: str, begun: Callable[[Deadline], bytes], deadline: Deadline
-) -> None:
+def _require_end(check: CaseContext, what: str, connection: Connection, deadline: Deadline) -> None:
+    """Fail the case unless the service closes ``connection`` before ``deadline``."""
     try:
-        more = begun(deadline)
+        more = connection.begun(deadline)
     except AnswerTimeout as exc:
         raise CaseFailed(
             f"after the answer to {what} the service had not closed the connection within"
