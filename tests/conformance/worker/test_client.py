@@ -11,7 +11,13 @@ from wove import NetworkExecutorSecurity
 
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker import commands, tasks
-from wove_http_dev.conformance.worker.client import KEY, NONCE, ServiceUnderTest, UrlError
+from wove_http_dev.conformance.worker.client import (
+    KEY,
+    NONCE,
+    ServiceUnderTest,
+    UrlError,
+    in_chunks,
+)
 from wove_http_dev.conformance.worker.wire import Deadline, HttpResponse
 
 URL = "http://localhost/wove/tasks?tenant=a"
@@ -149,3 +155,8 @@ def test_a_request_can_come_from_another_address() -> None:
                 accepted.close()
                 sources.append(address[0])
     assert sources[-1] == "127.0.0.2"
+
+
+def test_a_body_in_chunks_has_only_one_end() -> None:
+    """A piece without bytes is left out, because it would end the body before the others."""
+    assert in_chunks(b"", b"ab", b"", b"c" * 10) == b"2\r\nab\r\na\r\ncccccccccc\r\n0\r\n\r\n"

@@ -61,6 +61,13 @@ def request_bytes(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
+def in_chunks(*pieces: bytes) -> bytes:
+    """Return ``pieces`` as the chunks of a body (RFC 9112, 7.1), without those that are empty,
+    because an empty chunk is the last one."""
+    chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
+    return b"".join(chunks) + b"0\r\n\r\n"
+
+
 class ServiceUnderTest:
     """A worker service at ``url``. Requests are signed with ``secret``, carry the token ``bearer``,
     or have no credentials if both are missing.

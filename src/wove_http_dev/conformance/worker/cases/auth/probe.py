@@ -14,7 +14,7 @@ from typing import Any
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback
-from wove_http_dev.conformance.worker.client import request_bytes
+from wove_http_dev.conformance.worker.client import in_chunks, request_bytes
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import AnswerTimeout, HttpResponse, NoAnswer
 
@@ -151,9 +151,8 @@ def chunked(check: CaseContext, body: bytes, headers: Mapping[str, str], first: 
     """Return a POST that sends ``body`` in two chunks, without a Content-Length; the first chunk
     has ``first`` bytes."""
     fields = {"Content-Type": "application/json", "Transfer-Encoding": "chunked", **headers}
-    pieces = [piece for piece in (body[:first], body[first:]) if piece]
-    data = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
     fields["Connection"] = "close"
+    data = in_chunks(body[:first], body[first:])
     return request_bytes(check.service.authority, check.service.target, fields, data)
 
 

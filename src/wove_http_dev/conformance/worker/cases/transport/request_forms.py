@@ -18,6 +18,7 @@ from wove_http_dev.conformance.worker.cases.transport.echoes import (
     require,
 )
 from wove_http_dev.conformance.worker.cases.transport.next_request import next_after
+from wove_http_dev.conformance.worker.client import in_chunks
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import ConnectionClosed, NoAnswer
 
@@ -114,8 +115,7 @@ def _chunked(check: CaseContext, *, keep: bool, beside: bool) -> tuple[bytes, by
     plain = check.service.request(body, check.service.credentials(body), keep=keep)
     line, pairs, _ = parts(plain)
     half = len(body) // 2
-    chunks = b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in (body[:half], body[half:]))
-    chunks += b"0\r\n\r\n"
+    chunks = in_chunks(body[:half], body[half:])
     headers = [f"{name}: {text}" for name, text in pairs if name != "Content-Length"]
     headers += [f"Content-Length: {len(chunks)}"] if beside else []
     return value, joined(line, [*headers, "Transfer-Encoding: chunked"], chunks)
