@@ -53,12 +53,12 @@ def test_a_good_answer_breaks_no_rule(command: Command | None, document: Any) ->
         ([{"type": "task_result", "run_id": "r"}], "ids: the 'task_result' frame has no task_id"),
         (
             [{**RESULT, "error_pickle": None}],
-            "readable: the 'task_result' frame has a error_pickle",
+            "readable: the error_pickle of the 'task_result' frame is not base64",
         ),
-        ([{**RESULT, "result_pickle": "gAV"}], "readable: the 'task_result' frame has a result_pi"),
+        ([{**RESULT, "result_pickle": "gAV"}], "readable: the result_pickle of the 'task_res"),
         (
             [{**RESULT, "result_pickle": ""}],
-            "readable: the 'task_result' frame has a result_pickle",
+            "readable: the result_pickle of the 'task_result' frame is not base64",
         ),
         ([STARTED], "frames: no terminal frame: 'task_started'"),
         ([RESULT, RESULT], "frames: 2 terminal frames"),

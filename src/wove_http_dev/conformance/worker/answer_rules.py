@@ -151,7 +151,7 @@ def _pickles(events: list[Event]) -> Iterator[str]:
         for name in PICKLES:
             if name in event and not _is_base64(event[name]):
                 frame = f"the {str(event.get('type'))[:40]!r} frame"
-                yield f"{frame} has a {name} that is not base64 of something: {_short(event[name])}"
+                yield f"the {name} of {frame} is not base64 of anything: {_short(event[name])}"
 
 
 def _is_base64(text: Any) -> bool:

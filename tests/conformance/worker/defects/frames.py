@@ -475,7 +475,7 @@ class KnowsAllFieldsOfCancels(PlainWorker):
 
 
 @flagged_by(
-    "frames.17", "the 'task_error' frame has a result_pickle that is not base64 of", "errors.01"
+    "frames.17", "the result_pickle of the 'task_error' frame is not base64 of", "errors.01"
 )
 class SendsEveryField(PlainWorker):
     def events(self, run: Run) -> list[Event]:
