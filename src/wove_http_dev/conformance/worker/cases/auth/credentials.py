@@ -128,8 +128,8 @@ def wrong_credentials(check: CaseContext, body: bytes) -> dict[str, str]:
 @auth.must(
     "06",
     sources.SECURITY,
-    scenario="signatures with another X-Wove-Key, made with the right secret and with an empty one;"
-    " valid signatures with a key that differs slightly",
+    scenario="signatures with another X-Wove-Key, made with the right secret and with an empty one,"
+    " also beside the right key; valid signatures with a key that differs slightly",
     expected=REFUSAL,
 )
 @refuses("signed")

@@ -145,10 +145,10 @@ def replay_other_connections(check: CaseContext) -> str:
 @auth.must(
     "40",
     sources.SECURITY,
-    scenario="a signed request, and replays of it that differ in what the signature does not cover:"
-    " the client's address, headers of a proxy or of another client, the spelling of the"
-    " signature, the method, the form of the body and of the target, HTTP/1.0; or in what it"
-    " covers, with the same signature",
+    scenario="a signed request, one with its nonce and a wrong signature, and replays of the first"
+    " that differ in what the signature does not cover: the client's address, headers of a proxy or"
+    " of another client, the spelling of the signature, the method, the form of the body and of the"
+    " target, HTTP/1.0; or in what it covers, with the same signature",
     expected="the replays are refused and not run",
 )
 def replay_in_another_form(check: CaseContext) -> str:

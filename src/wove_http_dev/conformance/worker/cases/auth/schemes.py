@@ -87,8 +87,8 @@ def _as_headers(names: Mapping[str, str]) -> dict[str, str]:
     "09",
     MODES,
     scenario="no bearer token, another, and the right one altered: cut off, extended, one character"
-    " changed, in other letter case, without its scheme, after another token, in the query; and"
-    " what a service without a token might accept",
+    " changed, in other letter case, without its scheme or with another, beside another token, in"
+    " the query; and what a service without a token might accept",
     expected=REFUSAL,
 )
 @refuses("bearer")
@@ -161,8 +161,8 @@ def one_authorization(check: CaseContext) -> str:
     "36",
     f"{MODES}; Security Guarantee",
     scenario="the secret or token in other headers, as Basic credentials, in cookies, the query and"
-    " the frame; a secret as bearer token, an empty bearer token; signatures made with the token"
-    " and with an empty secret, if a bearer token is expected",
+    " the frame; if signatures are expected, the secret, nothing, or a usual word as bearer token;"
+    " if a bearer token is, signatures made with it and with an empty secret",
     expected=REFUSAL,
 )
 @refuses(*BOTH)

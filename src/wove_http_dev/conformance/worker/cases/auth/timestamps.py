@@ -34,8 +34,8 @@ refuse any but 0."""
 @auth.must(
     "14",
     sources.SECURITY,
-    scenario="requests signed with a timestamp of a day ago, also in milliseconds, with 0, with -1,"
-    " and with a second X-Wove-Timestamp of now before or after the old one",
+    scenario="requests signed with a timestamp of a day ago, also in milliseconds or negative, with"
+    " 0, with -1, and with a second X-Wove-Timestamp of now before or after the old one",
     expected=REFUSAL,
 )
 @refuses("signed")

@@ -160,7 +160,8 @@ def _refusal(check: CaseContext, which: str, replay: Background[HttpResponse]) -
 @auth.must(
     "30",
     sources.SECURITY,
-    scenario="a signed request, and replays with a second X-Wove-Nonce before or after its own",
+    scenario="a signed request, and replays with a second X-Wove-Nonce, also written with"
+    " underscores, before or after its own",
     expected="the first is accepted, the replays are refused",
 )
 def replay_with_two_nonces(check: CaseContext) -> str:

@@ -36,8 +36,8 @@ DAY = 86400
     "38",
     sources.SECURITY,
     scenario="run_task frames without credentials: with other methods, to other paths of the"
-    " service, to its own path written differently, with HTTP/1.0, compressed, inside of other"
-    " JSON, and with another type",
+    " service, to its own path written differently, with HTTP/1.0, on a connection that stays open,"
+    " compressed, as base64, inside other JSON, and with another type",
     expected="the tasks do not run",
 )
 @refuses("signed", "bearer")

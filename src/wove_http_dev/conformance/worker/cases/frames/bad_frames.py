@@ -92,7 +92,7 @@ def not_an_object(check: CaseContext) -> BadFrames:
     "11",
     f"{sources.HTTP}, 15.5.1; {sources.EVENTS}",
     scenario="run_task frames without type, run_id or callable_pickle, or with a number, a list, an"
-    " object or true as callable_pickle or args_pickle",
+    " object or true as callable_pickle or args_pickle, or null as callable_pickle",
     expected="an error status, or a task_error for the run_id; the service keeps serving",
 )
 @rejects(then="run_task frames that lack a field")

@@ -129,9 +129,9 @@ def _other_words() -> list[tuple[str, bytes]]:
 @frames.must(
     "24",
     f"{JSON}, 4, 6 and 8; {sources.CWE_EXHAUSTION}",
-    scenario=f"JSON with a byte order mark, in UTF-16, with a field twice, with a number of 5000"
-    f" digits, with NaN, with infinity, with something behind it; a field and a cancel_task nested"
-    f" {DEPTH} levels deep; a frame of type 'shutdown'",
+    scenario="JSON with a byte order mark, in UTF-16, with a field twice, with a number of 5000"
+    " digits, with NaN, with infinity, with half of a surrogate pair, with something behind it; a"
+    f" field and a cancel_task nested {DEPTH} levels deep; a frame of type 'shutdown'",
     expected="a result, a rejection or none, each time; the service keeps serving",
 )
 def odd_json(check: CaseContext) -> str:
