@@ -286,6 +286,48 @@ def test_nothing_is_run_again_once_the_time_is_used_up() -> None:
     )
 
 
+def late_beside(service: Service) -> None:
+    """Fail on a time limit each time, at first beside another case."""
+    if service.first_time("late_beside"):
+        service.meet()
+    raise CaseFailed("no answer within 1 s", late=True)
+
+
+def late_beside_too(service: Service) -> None:
+    """Fail on a time limit each time, at first beside another case."""
+    if service.first_time("late_beside_too"):
+        service.meet()
+    raise CaseFailed("no answer within 1 s", late=True)
+
+
+def test_a_service_that_hangs_fails_what_was_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much time first runs took, a case that is late has its second run, and fails; for the
+    next one the time is used up, so it is not decided."""
+    monkeypatch.setattr(runner, "SECOND_RUNS", 1e-9)
+    results = Service(late_beside, late_beside_too).check(losses=1e-8)
+    assert sorted(statuses(results)) == ["failed", "not run"]
+
+
+def test_second_runs_have_time_of_their_own(clock: Clock) -> None:
+    """A case that was late when the time for the whole check was used up is run again."""
+    family = Family("made-up")
+
+    @family.must("01", "a test", scenario="nothing", expected="a pass")
+    def late_by_40_seconds(check: object) -> None:
+        """It takes longer than the whole check may."""
+        clock.now += 40.0
+        raise CaseFailed("no answer within 40 s", late=True)
+
+    assert results(family.cases)[0].again.startswith("it failed alone as well")
+
+
+def test_the_reason_of_what_was_not_run_names_the_option() -> None:
+    """If cases were late beside others, the reason why no more are run says what to do."""
+    service = Service(late_beside, late_beside_too, lonely, alone=["lonely"])
+    reason = service.check(losses=0.0)[2].actual
+    assert reason.endswith("; --jobs 1 is for a service that handles one request at a time")
+
+
 def wrong(service: Service) -> None:
     """Fail each time."""
     if service.first_time("wrong"):

@@ -7,7 +7,12 @@ import pytest
 from tests.conformance.reporters.results import result
 from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Result
 from wove_http_dev.conformance.jobs import Beside
-from wove_http_dev.conformance.second_runs import decided, together, wants_second
+from wove_http_dev.conformance.second_runs import (
+    NOT_SEEN_ALONE,
+    decided,
+    together,
+    wants_second,
+)
 
 OTHERS = ("run.01", "run.02")
 LATE = result(late=True)
@@ -45,6 +50,20 @@ def test_a_second_run_that_the_user_can_make() -> None:
     alone."""
     second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
     assert second.again.endswith("was used up; --jobs 1 --run made-up.01 runs it alone")
+
+
+def test_what_was_late_beside_others_and_not_run_again_is_not_decided() -> None:
+    """Other cases may be the reason that a case was late: without a second run it has not failed,
+    and its result says what was seen."""
+    second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
+    assert (second.status, second.actual) == (NOT_RUN, NOT_SEEN_ALONE)
+    assert "while 2 other cases ran (run.01, run.02): a bad answer; it was not" in second.again
+
+
+def test_what_failed_beside_others_and_was_not_run_again_has_failed() -> None:
+    """A case that failed, but not because of time, is a failure without a second run as well."""
+    second = decided(Beside(result(), OTHERS), result(NOT_RUN, actual="the time was used up"))
+    assert (second.status, second.actual) == (FAILED, "a bad answer")
 
 
 def test_a_case_that_is_cut_off_twice() -> None:

@@ -31,6 +31,9 @@ Printed = Callable[[], Callable[[], str]]
 """Notes the present place in what the service prints; what it returns gives the text since then."""
 SLOW = 0.1
 """Seconds: the report calls a service slow if a prerequisite case takes longer."""
+SECOND_RUNS = 12.0
+"""Seconds that second runs which do not pass may take, or half of ``losses`` if that is less. They
+are counted apart, so that at least one failure is seen alone of a service that hangs."""
 
 
 def select(cases: Iterable[Case], run: Sequence[str], exclude: Sequence[str]) -> list[Case]:
@@ -50,11 +53,11 @@ class Checking:
 
     ``jobs`` cases run at a time. No case starts after ``budget`` seconds, or once the cases that
     did not pass have taken ``losses`` seconds in total; so a service that hangs is given up sooner
-    than a slow one. ``alive`` is called after a failed case and returns whether the service still
-    answers. If it does not, ``restart`` is called: it starts the service again and returns
-    ``None``, or returns why it could not. ``known`` and ``flaky`` hold globs for the cases that are
-    known to fail, always or sometimes; ``observer`` is called with each result. If ``again`` is
-    false, no case is run a second time.
+    than a slow one. Second runs may take :data:`SECOND_RUNS` more. ``alive`` is called after a
+    failed case and returns whether the service still answers. If it does not, ``restart`` is
+    called: it starts the service again and returns ``None``, or returns why it could not. ``known``
+    and ``flaky`` hold globs for the cases that are known to fail, always or sometimes; ``observer``
+    is called with each result. If ``again`` is false, no case is run a second time.
     """
 
     def __init__(
@@ -138,9 +141,13 @@ class Checking:
     def _one(self, case: Case, *, watch: bool = False) -> Result:
         """Run ``case`` and return its result. If it fails, or if ``watch`` is true, see whether the
         service still answers."""
-        self._stopped = self._stopped or self._used_up()
-        if self._stopped:
-            return Result(case, NOT_RUN, self._stopped, case.expected)
+        why_not = self._why_not()
+        if why_not:
+            return Result(case, NOT_RUN, why_not, case.expected)
+        return self._alone(case, watch=watch)
+
+    def _alone(self, case: Case, *, watch: bool = False) -> Result:
+        """As ``_one``, however much time was used up."""
         printed = self._printed()
         result = perform(case, self._context)
         if result.status == FAILED or watch:
@@ -173,10 +180,9 @@ class Checking:
         waiting = deque(cases)
 
         def take() -> Case | None:
-            self._stopped = self._stopped or self._used_up()
-            return waiting.popleft() if waiting and not self._stopped and not self._dead else None
+            return None if self._dead or not waiting or self._why_not() else waiting.popleft()
 
-        while waiting and not self._stopped:
+        while waiting and not self._why_not():
             self._dead.clear()
             ended = []
             for one in run_together(take, self._one_of_several, self._jobs):
@@ -246,11 +252,20 @@ class Checking:
 
     def _run_again(self) -> None:
         """Run alone what is to be run a second time, and report the results that count."""
+        more = min(SECOND_RUNS, self._losses / 2)
+        lost, ends = self._lost + more, max(self._ends, time.monotonic() + more)
         for first in self._second:
+            case, why_not = first.result.case, self._stopped
+            if self._lost >= lost:
+                why_not = why_not or _losses_used_up(more)
+            elif time.monotonic() > ends:
+                why_not = why_not or self._budget_used_up()
             if first.result.status == SKIPPED and self._with_cause(first.result).because:
                 self._report(first.result)
+            elif why_not:
+                self._report(decided(first, Result(case, NOT_RUN, why_not)))
             else:
-                self._report(decided(first, self._one(first.result.case)))
+                self._report(decided(first, self._alone(case)))
 
     # Results
 
@@ -270,17 +285,18 @@ class Checking:
         ]
         return replace(result, because=tuple(failed))
 
-    def _used_up(self) -> str:
+    def _why_not(self) -> str:
         """Say why no more cases may start; return an empty string if they may."""
+        if self._stopped:
+            return self._stopped
         if self._lost > self._losses:
             lost = [result for result in self._done if result.status != PASSED]
-            return (
-                f"the {self._losses:g} s for cases that do not pass were used up before this case;"
-                f" {_longest(lost)}"
-            )
+            late = any(one.result.late and one.others for one in self._second)
+            advice = "; --jobs 1 is for a service that handles one request at a time"
+            return f"{_losses_used_up(self._losses)}; {_longest(lost)}{advice if late else ''}"
         if time.monotonic() <= self._ends:
             return ""
-        allowed = f"the {self._budget:g} s for the whole check were used up before this case"
+        allowed = self._budget_used_up()
         plain = [result.seconds for result in self._done if result.case.prerequisite]
         pace = statistics.median(plain) if plain else 0.0
         if pace > SLOW:
@@ -290,12 +306,19 @@ class Checking:
             )
         return f"{allowed}; {_longest(self._done)}"
 
+    def _budget_used_up(self) -> str:
+        return f"the {self._budget:g} s for the whole check were used up before this case"
+
     def _report(self, result: Result) -> None:
         flaky = any(result.case.matches(glob) for glob in self._flaky)
         known = not flaky and any(result.case.matches(glob) for glob in self._known)
         result = replace(result, known_failing=known, known_flaky=flaky)
         self._results[result.case.id] = result
         self._observer(self._with_cause(result))
+
+
+def _losses_used_up(seconds: float) -> str:
+    return f"the {seconds:g} s for cases that do not pass were used up before this case"
 
 
 def _longest(results: Sequence[Result]) -> str:

@@ -1,8 +1,9 @@
 """Which cases are run a second time, alone, and which of the two results counts.
 
-A time limit may have passed because the machine was busy: so the second result counts. What failed
-otherwise, but only beside other cases, did fail: a service must not mix up what runs at the same
-time. The result says so, because nothing of the second run shows it.
+A time limit may have passed because the machine was busy, or because the service handles one
+request at a time: so the second result counts, and if there is none, the case is not decided. What
+failed otherwise, but only beside other cases, did fail: a service must not mix up what runs at the
+same time. The result says so, because nothing of the second run shows it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from wove_http_dev.conformance.case import FAILED, NOT_RUN, PASSED, SKIPPED, Cas
 from wove_http_dev.conformance.jobs import Beside
 from wove_http_dev.conformance.perform import Context, perform
 
+NOT_SEEN_ALONE = (
+    "a time limit passed while other cases ran, which may be the reason, and the case was not run"
+    " again alone"
+)
+"""Why a case is not decided. It is the same for all cases, so that a report counts them in one
+line."""
 NAMED = 6
 """How many of the cases that ran at the same time a text names."""
 
@@ -42,9 +49,7 @@ def decided(first: Beside, second: Result) -> Result:
     if second.status == NOT_RUN and first.result.status == NOT_RUN:
         return first.result
     if second.status == NOT_RUN:
-        # Time limits pass as well because a service handles one request at a time.
-        alone = f"; --jobs 1 --run {first.result.case.id} runs it alone" if first.others else ""
-        return replace(first.result, again=f"it was not run again alone: {second.actual}{alone}")
+        return _without_second(first, second.actual)
     if first.result.status == SKIPPED:
         return second
     then = f"at first{_while(first.others)}: {first.result.actual}"
@@ -56,6 +61,20 @@ def decided(first: Beside, second: Result) -> Result:
         verb = "passed" if second.status == PASSED else "was skipped"
         return replace(second, again=f"it {verb} alone; {then}")
     return only_beside(first)
+
+
+def _without_second(first: Beside, why_not: str) -> Result:
+    """Return the result of a case that was not run again, for the reason ``why_not``."""
+    again = f"it was not run again alone: {why_not}"
+    if not first.others:
+        return replace(first.result, again=again)
+    alone = f"--jobs 1 --run {first.result.case.id} runs it alone"
+    if first.result.status == FAILED and first.result.late:
+        again = f"at first{_while(first.others)}: {first.result.actual}; {again}"
+        first = first._replace(
+            result=replace(first.result, status=NOT_RUN, actual=NOT_SEEN_ALONE, printed="")
+        )
+    return replace(first.result, again=f"{again}; {alone}")
 
 
 def only_beside(first: Beside, more: str = "") -> Result:
