@@ -48,6 +48,8 @@ class ResultsAfterCancelling(PlainWorker):
 @flagged_by("cancel.03", r"an async task still ran \S+ s after its cancel_task")
 @flagged_by("cancel.08", "did not stop an async task")
 class IgnoresCancels(PlainWorker):
+    grace = 0.05
+
     def stop(self, run: Run) -> None:
         return
 

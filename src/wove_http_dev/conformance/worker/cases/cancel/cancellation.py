@@ -217,7 +217,7 @@ def one_outcome(check: CaseContext) -> str:
     expected=f"an answer within {THROUGH:g} s, while the tasks have not ended",
     alone=True,
 )
-def through_a_full_house(check: CaseContext) -> str:
+def while_many_tasks_run(check: CaseContext) -> str:
     """A cancel_task is answered while all workers are busy, because otherwise it would come too
     late."""
     first = start_held(check, tasks.hold)

@@ -172,7 +172,7 @@ def _alike() -> list[tuple[str, str, str]]:
     " letter after 300 others, a zero in front, composed letters, a percent escape",
     expected="each run gets its own result, or a 4xx status for a run_id that Wove could not send",
 )
-def told_apart_by_whole_run_id(check: CaseContext) -> str:
+def similar_run_ids(check: CaseContext) -> str:
     """Two runs are the same run only if their run ids are the same text."""
     for what, first, second in _alike():
         for name, value, post in _side_by_side(check, first, second):
