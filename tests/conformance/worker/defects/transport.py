@@ -224,6 +224,22 @@ class KeepsTheFirstIds(Remembering):
         super().write(handler, status, document)
 
 
+@flagged_by(
+    "transport.10", r"request 5 on a connection .a run that fails. was answered with 'task_result'"
+)
+class AnswersFailuresWithResults(Remembering):
+    """Answers a task that fails with the last result of the connection."""
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        kept, events = self.kept(handler), document.get("events")
+        if events and events[-1]["type"] == "task_result":
+            kept["result"] = {"result_pickle": events[-1]["result_pickle"]}
+        elif events and "result" in kept:
+            ids = {name: events[-1][name] for name in ("run_id", "task_id")}
+            events[-1] = {"type": "task_result", **ids, **kept["result"]}
+        super().write(handler, status, document)
+
+
 @flagged_by("transport.10", r"request 4 on a connection .a run after a large one.")
 class KeepsItsBuffer(Remembering):
     def read(self, handler: Handler) -> bytes:

@@ -8,7 +8,7 @@ from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.answer_rules import how_broken
 from wove_http_dev.conformance.worker.cases.transport import transport
-from wove_http_dev.conformance.worker.cases.transport.echoes import echo, require
+from wove_http_dev.conformance.worker.cases.transport.echoes import SIZES, echo, require
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
 from wove_http_dev.conformance.worker.wire import (
@@ -21,8 +21,6 @@ from wove_http_dev.conformance.worker.wire import (
     shown,
 )
 
-LARGE = 300_000
-"""Bytes of an argument that is too large for one read."""
 ANY, REJECTED, FAILED = object(), object(), object()
 """What is expected of a request: any answer, an error status, a task_error."""
 
@@ -75,7 +73,7 @@ def _requests() -> list[tuple[str, bytes, object]]:
     def run(function: Callable[..., object], **args: object) -> bytes:
         return commands.encode(commands.run_frame(function, args))
 
-    large = bytes(LARGE)
+    large = bytes(SIZES["large"])
     unknown = commands.encode(commands.cancel_frame(commands.new_run_id()))
     return [
         ("a run", run(tasks.echo, value="one"), "one"),
@@ -129,7 +127,9 @@ def _judge(
     event = check.terminal_in(answer, what)
     if how := how_broken("ids", check.service.request(body, {}), answer):
         check.fail(f"{what}: {how}")
-    if expected is FAILED and event.get("type") == "task_error":
+    if expected is FAILED:
+        if event.get("type") != "task_error":
+            check.fail(f"{what} was answered with {event.get('type')!r}")
         return
     seen = answers.result_of(event)
     if seen != expected:

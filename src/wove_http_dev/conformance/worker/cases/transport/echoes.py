@@ -12,7 +12,7 @@ SIZES = {"small": 10, "large": 300_000}
 """Bytes of argument: small enough for one segment, and too large for one read."""
 
 
-def echo(size: int = 10) -> tuple[bytes, bytes]:
+def echo(size: int = SIZES["small"]) -> tuple[bytes, bytes]:
     """Return the value that a task gets and returns, and the body of its run_task."""
     value = bytes(range(256)) * (size // 256) + b"the end"
     return value, commands.encode(commands.run_frame(tasks.echo, {"value": value}))
