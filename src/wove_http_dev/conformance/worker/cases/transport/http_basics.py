@@ -11,7 +11,7 @@ from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.cases.transport.next_request import next_after
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Deadline, NoAnswer
+from wove_http_dev.conformance.worker.wire import NoAnswer
 
 PIECES = 4
 PAUSE = 0.03
@@ -139,7 +139,7 @@ def silent_connections(check: CaseContext) -> str:
     socks = []
     try:
         for _ in range(SILENT):
-            socks.append(check.service.silent_socket(Deadline(5.0)))
+            socks.append(check.service.silent_socket(check.deadline()))
         body = commands.encode(commands.run_frame(tasks.nothing))
         try:
             answer = check.post(body)
