@@ -25,6 +25,13 @@ def test_the_options_of_a_worker(check: CaseContext) -> None:
     assert check.sent == "worker security=bearer"
 
 
+def test_a_number_is_rounded() -> None:
+    """Seconds that were multiplied are recorded with the digits that say something."""
+    log = SentLog()
+    log.add("task", {"delivery_timeout": 3 * 1.4, "timeout": 10.0})
+    assert log.text() == "task delivery_timeout=4.2 timeout=10.0"
+
+
 def test_a_fault_with_its_selection(check: CaseContext) -> None:
     """A fault is recorded with its selector words."""
     check.worker().inject("status code=500", times=2)

@@ -88,6 +88,9 @@ class _HidingRepr(reprlib.Repr):
     def repr_str(self, x: str, level: int) -> str:
         return super().repr_str(replace_secrets(x, self._secrets), level)
 
+    def repr_float(self, x: float, level: int) -> str:
+        return repr(float(f"{x:.6g}"))  # not 4.199999999999999
+
     def repr_instance(self, x: Any, level: int) -> str:
         try:
             text = replace_secrets(repr(x), self._secrets)
