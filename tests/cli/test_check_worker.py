@@ -107,6 +107,7 @@ def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
         (("https://localhost/x", "--ca-file", __file__), "holds no certificate"),
         (("http://localhost/x", "--known-failing", "/no/such/file"), "No such file"),
         (("http://localhost/x", "--json", "/no/such/directory/report"), "no such directory"),
+        (("http://localhost/x", "--junit-xml", "/"), "it is a directory"),
         (("http://localhost/x", "--known-flaky", "/no/such/file"), "No such file"),
         (("http://localhost/x", "--cmd", ""), "--cmd is empty"),
         (("http://localhost/x", "--cmd", "'"), "No closing quotation"),

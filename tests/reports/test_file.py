@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.reports.file import report_path, write_text
+from wove_http_dev.reports.file import report_path, require_writable, write_text
 
 FLAG = "--report"
 FORMS = (".md", ".html", ".json")
@@ -54,6 +54,37 @@ class TestRefused:
         with pytest.raises(UsageError) as caught:
             report_path(name, FLAG, FORMS)
         assert str(caught.value).isprintable()
+
+
+class TestWrittenInPlace:
+    """A path to which nothing can be written is refused; a device or a link is not."""
+
+    def test_directory(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"--json .*: it is a directory"):
+            require_writable(str(tmp_path), "--json")
+
+    def test_no_directory(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="no such directory; make it first"):
+            require_writable(str(tmp_path / "none" / "a"), "--json")
+
+    def test_file_that_cannot_be_written(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "a").touch()
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+        with pytest.raises(UsageError, match="it cannot be written; choose another file"):
+            require_writable(str(tmp_path / "a"), "--json")
+
+    def test_name_that_no_file_can_have(self) -> None:
+        with pytest.raises(UsageError):
+            require_writable("a" * 300, "--json")
+
+    def test_what_can_be_written(self, tmp_path: Path) -> None:
+        """A new file, one that exists, a link to it, and a device can be written."""
+        (tmp_path / "old").touch()
+        (tmp_path / "link").symlink_to(tmp_path / "old")
+        for path in (*(tmp_path / name for name in ("new", "old", "link")), Path(os.devnull)):
+            require_writable(str(path), "--json")
 
 
 def test_directory_that_is_gone(tmp_path: Path) -> None:

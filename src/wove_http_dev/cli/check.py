@@ -104,7 +104,7 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
     leave out what the user wants to check), or if a report could not be written afterwards.
     """
     from wove_http_dev.conformance.runner import select
-    from wove_http_dev.reports.file import report_path
+    from wove_http_dev.reports.file import report_path, require_writable
 
     for flag, globs in (("--run", namespace.run_globs), ("--exclude", namespace.exclude_globs)):
         for glob in globs:
@@ -114,8 +114,8 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
     if not chosen:
         raise UsageError("no case is left: --exclude leaves out each one that --run chooses")
     for flag, name in (("--json", namespace.json), ("--junit-xml", namespace.junit_xml)):
-        if name is not None and not Path(name).parent.is_dir():
-            raise UsageError(f"{flag} {name}: there is no such directory")
+        if name is not None:
+            require_writable(name, flag)
     for name in namespace.report:
         report_path(name, "--report", REPORT_FORMS)
     return chosen

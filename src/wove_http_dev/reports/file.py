@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from wove_http_dev.errors import UsageError
@@ -18,13 +18,31 @@ def report_path(text: str, flag: str, suffixes: Collection[str]) -> Path:
     and for a place where no file can be written.
     """
     path = Path(text).absolute()
+    _refuse(text, flag, lambda: _why_not(path, suffixes))
+    return path
+
+
+def require_writable(text: str, flag: str) -> None:
+    """Raise :class:`UsageError`, which names ``flag``, if nothing can be written to the path
+    ``text``. It may also be what is no regular file, e.g. ``/dev/stdout``."""
+    _refuse(text, flag, lambda: _why_not_in_place(Path(text)))
+
+
+def _refuse(text: str, flag: str, why_not: Callable[[], str | None]) -> None:
     try:
-        why = _why_not(path, suffixes)
+        why = why_not()
     except (OSError, ValueError) as exc:  # too long; a null byte
         why = str(exc)
     if why is not None:
         raise UsageError(f"{flag} {text}: {why}")
-    return path
+
+
+def _why_not_in_place(path: Path) -> str | None:
+    if path.is_dir():
+        return "it is a directory; give the path of a file"
+    if path.exists():
+        return None if os.access(path, os.W_OK) else "it cannot be written; choose another file"
+    return _why_not_beside(path)
 
 
 def _why_not(path: Path, suffixes: Collection[str]) -> str | None:
@@ -35,6 +53,11 @@ def _why_not(path: Path, suffixes: Collection[str]) -> str | None:
         return "it is a symbolic link; give the path of a file"
     if mode and not stat.S_ISREG(mode):
         return "it is not a regular file; give the path of a file"
+    return _why_not_beside(path)
+
+
+def _why_not_beside(path: Path) -> str | None:
+    """Return why no file can be made in the directory of ``path``; ``None`` if one can."""
     if not path.parent.is_dir():
         return "there is no such directory; make it first"
     if not os.access(path.parent, os.W_OK | os.X_OK):
