@@ -204,7 +204,7 @@ def fresh_timestamps(check: CaseContext) -> str:
         await asyncio.sleep(PAUSE)
         await attempt(remote("second"))
 
-    check.run_script(worker, script)
+    check.run_script(worker, script, planned=PAUSE)
     timestamps: list[float] = []
     for exchange in requests_of(worker):
         try:
