@@ -7,7 +7,7 @@ checked at several paces, because its check goes through a limit or a wait in fu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 
 from tests.conformance.paces import SHORT_SILENCE
@@ -15,6 +15,7 @@ from wove_http_dev.conformance.case import Result
 from wove_http_dev.conformance.executor.context import Session, trusted_ca
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, PREREQUISITES
+from wove_http_dev.conformance.executor.waits import watch
 from wove_http_dev.conformance.runner import Checking, select
 from wove_http_dev.conformance.worker.machine import MOST
 
@@ -58,3 +59,18 @@ def check(
 def failed(results: Sequence[Result]) -> dict[str, str]:
     """The cases that neither passed nor were skipped, each with what was observed."""
     return {r.case.id: r.actual for r in results if r.status not in ("passed", "skipped")}
+
+
+def environments() -> set[str]:
+    """The names of Wove's environments: those of the process, and one for each weave of a case that
+    has not ended."""
+    from wove.runtime import runtime
+
+    return set(runtime.environments)
+
+
+def left_open(before: Set[str], seconds: float) -> set[str]:
+    """The environments, besides those of ``before``, whose weaves have still not ended after
+    ``seconds``. Such a weave keeps the process from restoring Wove's configuration."""
+    watch(lambda: environments() <= before, seconds)
+    return environments() - before
