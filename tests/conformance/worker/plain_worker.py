@@ -230,12 +230,14 @@ class PlainWorker:
         function = self.load(run)
         if run.cancelled:
             raise asyncio.CancelledError
-        value = function()
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+        return self.await_value(run, function())
 
     def load(self, run: Run) -> Callable[[], Any]:
         function = pickle.loads(run.frame["callable_pickle"])
         return functools.partial(function, **pickle.loads(run.frame["args_pickle"]))
+
+    def await_value(self, run: Run, value: Any) -> Any:
+        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
 
     async def drive(self, run: Run, value: Any) -> Any:
         run.loop, run.task = asyncio.get_running_loop(), asyncio.current_task()

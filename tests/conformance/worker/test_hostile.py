@@ -192,7 +192,7 @@ def test_many_runs_are_fewer_on_a_slow_service(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(leaks, "BATCH_TIME", 0.1)
     worker = Slow()
     with worker:
-        results = check(worker.url, "limits.05", "limits.07", secret=SECRET)
+        results = check(worker.url, "limits.05", "limits.07", secret=SECRET, slowdown=1.0)
     assert worker.calls < 30
     assert [(r.case.id, r.status) for r in results] == [
         ("limits.05", "passed"),

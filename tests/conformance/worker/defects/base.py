@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tests.conformance.worker.plain_worker import PlainWorker, Run
 
@@ -51,6 +52,32 @@ class Hanging(PlainWorker):
     def __exit__(self, *_: object) -> None:
         self.never.set()
         super().__exit__()
+
+
+class KnowsWhatIsLoaded(PlainWorker):
+    """A worker that knows the ids of the runs whose pickles have been loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: set[str] = set()
+
+    def call(self, run: Run) -> Any:
+        function = self.load(run)
+        self.loaded.add(run.frame["run_id"])
+        return self.await_value(run, function())
+
+
+class KnowsWhatReturned(PlainWorker):
+    """A worker that knows the ids of the runs whose task has returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.returned: set[str] = set()
+
+    def call(self, run: Run) -> Any:
+        value = super().call(run)
+        self.returned.add(run.frame["run_id"])
+        return value
 
 
 def is_async(run: Run) -> bool:

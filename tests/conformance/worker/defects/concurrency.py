@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import io
-import pickle
 import queue
 import sys
 import threading
@@ -136,10 +133,8 @@ class RunsNoCoroutineBesideAFunction(PlainWorker):
 
     def call(self, run: Run) -> Any:
         with self.function_runs:
-            value = pickle.loads(run.frame["callable_pickle"])(
-                **pickle.loads(run.frame["args_pickle"])
-            )
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+            value = self.load(run)()
+        return self.await_value(run, value)
 
 
 @flagged_by("concurrency.05", "while the callable of a run is loaded: ")
@@ -150,10 +145,8 @@ class LoadsOneAtATime(PlainWorker):
 
     def call(self, run: Run) -> Any:
         with self.loads:
-            function = pickle.loads(run.frame["callable_pickle"])
-            arguments = pickle.loads(run.frame["args_pickle"])
-        value = function(**arguments)
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+            function = self.load(run)
+        return self.await_value(run, function())
 
 
 @flagged_by("concurrency.05", "while a result is pickled: ")

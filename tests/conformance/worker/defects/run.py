@@ -14,7 +14,12 @@ import time
 import unicodedata
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, is_async
+from tests.conformance.worker.defects.base import (
+    KnowsWhatIsLoaded,
+    KnowsWhatReturned,
+    flagged_by,
+    is_async,
+)
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -201,7 +206,7 @@ class SharesArguments(PlainWorker):
         if pickled not in self.args:
             self.args[pickled] = pickle.loads(pickled)
         value = pickle.loads(run.frame["callable_pickle"])(**self.args[pickled])
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+        return self.await_value(run, value)
 
 
 @flagged_by("run.12", "second run of a callable_pickle got a function .*a default argument, an at")
@@ -218,7 +223,7 @@ class KeepsLoadedFunctions(PlainWorker):
         function = pickle.loads(run.frame["callable_pickle"])
         function = self.functions.setdefault(run.frame["callable_pickle"], function)
         value = function(**pickle.loads(run.frame["args_pickle"]))
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+        return self.await_value(run, value)
 
 
 @flagged_by("run.12", "second run of a callable_pickle got an async function .*a default argument")
@@ -502,18 +507,7 @@ class AnswersInTime(PlainWorker):
 @flagged_by(
     "run.20", r"before the checker let the loading of an argument end, .* its run was answered"
 )
-class AnswersLoadsInTime(AnswersInTime):
-    def __init__(self) -> None:
-        super().__init__()
-        self.loaded: set[str] = set()
-
-    def call(self, run: Run) -> Any:
-        function = pickle.loads(run.frame["callable_pickle"])
-        arguments = pickle.loads(run.frame["args_pickle"])
-        self.loaded.add(run.frame["run_id"])
-        value = function(**arguments)
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
-
+class AnswersLoadsInTime(KnowsWhatIsLoaded, AnswersInTime):
     def give_up(self, run_id: str) -> None:
         if run_id not in self.loaded:
             super().give_up(run_id)
@@ -522,16 +516,7 @@ class AnswersLoadsInTime(AnswersInTime):
 @flagged_by(
     "run.20", r"before the checker let the pickling of a result end, .* its run was answered: "
 )
-class AnswersPicklesInTime(AnswersInTime):
-    def __init__(self) -> None:
-        super().__init__()
-        self.returned: set[str] = set()
-
-    def call(self, run: Run) -> Any:
-        value = super().call(run)
-        self.returned.add(run.frame["run_id"])
-        return value
-
+class AnswersPicklesInTime(KnowsWhatReturned, AnswersInTime):
     def give_up(self, run_id: str) -> None:
         if run_id in self.returned:
             super().give_up(run_id)

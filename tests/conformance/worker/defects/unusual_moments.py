@@ -8,7 +8,12 @@ import pickle
 import time
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, plant
+from tests.conformance.worker.defects.base import (
+    KnowsWhatIsLoaded,
+    KnowsWhatReturned,
+    flagged_by,
+    plant,
+)
 from tests.conformance.worker.defects.cancel import SaysTwoThings
 from tests.conformance.worker.plain_worker import Event, Frame, Handler, PlainWorker, Run
 
@@ -36,22 +41,9 @@ class CancelsCoroutineFunctions(PlainWorker):
         return asyncio.run(self.drive(run if known else Run(run.frame), value))
 
 
-class Loads(PlainWorker):
-    """A base class for workers that know which runs are loaded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loaded: set[str] = set()
-
-    def call(self, run: Run) -> Any:
-        function = pickle.loads(run.frame["callable_pickle"])
-        arguments = pickle.loads(run.frame["args_pickle"])
-        self.loaded.add(run.frame["run_id"])
-        value = self.begin(run, function, arguments)
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
-
-    def begin(self, run: Run, function: Any, arguments: dict[str, Any]) -> Any:
-        return function(**arguments)
+class Loads(KnowsWhatIsLoaded):
+    """A base class for workers that treat a cancel_task for a run that is loaded in a way of their
+    own."""
 
     def cancel(self, frame: Frame) -> list[Event]:
         run = self.runs.get(frame["run_id"])
@@ -96,21 +88,11 @@ class ForgetsCancelsOfRunsThatLoad(Loads):
 @flagged_by("cancel.20", r"its run .sync. loaded was answered, and afterwards the task started")
 class StartsWhatWasCancelled(PlainWorker):
     def call(self, run: Run) -> Any:
-        value = self.load(run)()
-        return asyncio.run(self.drive(run, value)) if inspect.isawaitable(value) else value
+        return self.await_value(run, self.load(run)())
 
 
 @flagged_by("cancel.16", "was pickled: the cancel_task was answered with 'task_cancelled', and the")
-class AcknowledgesWhatHasEnded(PlainWorker):
-    def __init__(self) -> None:
-        super().__init__()
-        self.returned: set[str] = set()
-
-    def call(self, run: Run) -> Any:
-        value = super().call(run)
-        self.returned.add(run.frame["run_id"])
-        return value
-
+class AcknowledgesWhatHasEnded(KnowsWhatReturned):
     def cancel(self, frame: Frame) -> list[Event]:
         run = self.runs.get(frame["run_id"])
         if run is not None and frame["run_id"] in self.returned:
