@@ -132,9 +132,9 @@ REMEDIES = (
     (
         "auth.11 auth.12 auth.13 auth.24 auth.25 auth.29 auth.30 auth.34 auth.39 auth.40 auth.44",
         Remedy(
-            "Under one lock, remember each signed nonce alone when it was verified, until its"
-            " timestamp is too old, for all connections and processes, whatever becomes"
-            " of the task.",
+            "When a signature was found to be right, remember its nonce, and nothing else with it,"
+            " under one lock for all connections and processes, until its timestamp is too old,"
+            " whatever becomes of the task.",
             f"{_CORE}: verify()",
         ),
     ),
