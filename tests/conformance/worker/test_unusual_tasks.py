@@ -17,9 +17,9 @@ def loaded(function: Any) -> Any:
 
 
 def test_a_coroutine_calls_a_function() -> None:
-    """``call_async`` passes the arguments and returns what the function returns."""
-    call = loaded(unusual_tasks.call_async)
-    assert asyncio.run(call(function=dict, arguments={"a": 1})) == {"a": 1}
+    """The coroutine passes the arguments on and returns what the function returns."""
+    function, arguments = tasks.in_coroutine(tasks.echo, {"value": 5})
+    assert asyncio.run(loaded(function)(**pickle.loads(tasks.pickled(arguments)))) == 5
 
 
 def test_a_prickly_result_can_be_pickled() -> None:

@@ -41,6 +41,12 @@ def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
     return copy
 
 
+def in_coroutine(function: Any, args: Any = None) -> tuple[Any, dict[str, Any]]:
+    """Return a coroutine function that calls ``function`` with the arguments ``args``, and the
+    arguments for that coroutine function."""
+    return unusual_tasks.call_async, {"function": by_value(function), "arguments": args or {}}
+
+
 def pickled(value: Any) -> bytes:
     """Return the pickle of ``value``, made as Wove does. A function of this module, or of
     ``unusual_tasks``, is pickled with its code."""

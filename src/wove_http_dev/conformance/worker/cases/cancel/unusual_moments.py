@@ -136,7 +136,7 @@ def cancelled_while_pickling(check: CaseContext) -> str:
     """A cancel_task that comes while the result of its run is pickled is answered, and so is the
     run."""
     for mode in MODES:
-        runs = [_pickling(check, wrapped=wrapped) for wrapped in (False, True)]
+        runs = [_pickling(check, in_coroutine=each) for each in (False, True)]
         for cancelled in _cancels(check, runs, mode):
             cancelled.run.callback.release()
             what = f"after a {mode} cancel_task while the result of its run was pickled"
@@ -147,14 +147,13 @@ def cancelled_while_pickling(check: CaseContext) -> str:
     return str(event["type"])
 
 
-def _pickling(check: CaseContext, *, wrapped: bool) -> HeldRun:
-    """Start a run whose result waits for the checker while it is pickled. If ``wrapped`` is true,
-    a coroutine returns it."""
-    function, callback = unusual_tasks.result_that_waits, check.callback()
-    if not wrapped:
-        return start_frame(check, commands.run_frame(function, callback.address), callback)
-    args = {"function": tasks.by_value(function), "arguments": callback.address}
-    return start_frame(check, commands.run_frame(unusual_tasks.call_async, args), callback)
+def _pickling(check: CaseContext, *, in_coroutine: bool) -> HeldRun:
+    """Start a run whose result waits for the checker while it is pickled. If ``in_coroutine`` is
+    true, a coroutine returns it."""
+    callback = check.callback()
+    task = unusual_tasks.result_that_waits, callback.address
+    frame = commands.run_frame(*(tasks.in_coroutine(*task) if in_coroutine else task))
+    return start_frame(check, frame, callback)
 
 
 @cancel.must(

@@ -22,8 +22,7 @@ def each_way(function: Any, args: Any = None) -> Iterator[tuple[str, dict[str, A
     """Yield frames that run ``function`` and a coroutine that calls it, each with what to add to
     its description in messages."""
     yield "", commands.run_frame(function, args)
-    wrapped = {"function": tasks.by_value(function), "arguments": args or {}}
-    yield " (async)", commands.run_frame(unusual_tasks.call_async, wrapped)
+    yield " (async)", commands.run_frame(*tasks.in_coroutine(function, args))
 
 
 def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> answers.Event:

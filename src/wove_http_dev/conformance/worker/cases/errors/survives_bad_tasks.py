@@ -170,14 +170,20 @@ def broken_pickles(check: CaseContext) -> str:
         ("a callable_pickle that holds a number", tasks.pickled(5), None),
         ("an args_pickle that holds a list", tasks.nothing, [1, 2]),
     ):
-        answer = check.ask(what, commands.encode(commands.run_frame(function, args)))
-        if 400 <= answer.status < 500:
-            continue
+        _rejected(check, what, commands.run_frame(function, args))
+    check.still_serves("broken pickles")
+    return "rejected"
+
+
+def _rejected(check: CaseContext, what: str, frame: dict[str, Any]) -> int:
+    """Send ``frame``, require that it is answered with a 4xx status or a ``task_error``, and return
+    the HTTP status. ``what`` describes the request in messages."""
+    answer = check.ask(what, commands.encode(frame))
+    if not 400 <= answer.status < 500:
         event = check.terminal_in(answer, what)
         if event.get("type") != "task_error":
             check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
-    check.still_serves("broken pickles")
-    return "rejected"
+    return answer.status
 
 
 @errors.must(
@@ -197,13 +203,9 @@ def exit_on_load(check: CaseContext) -> str:
             commands.run_frame(tasks.nothing, payload),
         ),
     ):
-        answer = check.ask(what, commands.encode(frame))
-        if not 400 <= answer.status < 500:
-            event = check.terminal_in(answer, what)
-            if event.get("type") != "task_error":
-                check.fail(f"{what} was answered with {event.get('type')!r}", expected="task_error")
+        status = _rejected(check, what, frame)
         check.still_serves(what)
-    return f"HTTP {answer.status}"
+    return f"HTTP {status}"
 
 
 @errors.must(

@@ -48,10 +48,10 @@ def _returns(check: CaseContext, what: str, function: Any, args: Any, value: str
 )
 def prints_much(check: CaseContext) -> str:
     """A task may print megabytes: its output does not fill a pipe that is not read."""
-    args = {"function": tasks.by_value(unusual_tasks.print_much), "arguments": {"size": ENOUGH}}
+    in_coroutine = tasks.in_coroutine(unusual_tasks.print_much, {"size": ENOUGH})
     for what, function, named in (
         (f"a task that prints {4 * MUCH >> 10} KiB", unusual_tasks.print_much, {"size": MUCH}),
-        (f"an async task that prints {4 * ENOUGH >> 10} KiB", unusual_tasks.call_async, args),
+        (f"an async task that prints {4 * ENOUGH >> 10} KiB", *in_coroutine),
     ):
         _returns(check, what, function, named, "printed")
     return "printed"

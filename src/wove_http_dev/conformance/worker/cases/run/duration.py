@@ -28,12 +28,12 @@ def takes_its_time(check: CaseContext) -> str:
     callbacks = [check.callback() for _ in range(4)]
     one, two, three, four = (callback.address for callback in callbacks)
     value = tasks.WaitingOnLoad(three, callbacks[2].token)
-    late = {"function": tasks.by_value(unusual_tasks.result_that_waits), "arguments": four}
+    late = tasks.in_coroutine(unusual_tasks.result_that_waits, four)
     frames = {
         "a sync task": commands.run_frame(tasks.hold, one),
         "an async task": commands.run_frame(tasks.hold_async, two),
         "the loading of an argument": commands.run_frame(tasks.echo, {"value": value}),
-        "the pickling of a result": commands.run_frame(unusual_tasks.call_async, late),
+        "the pickling of a result": commands.run_frame(*late),
     }
     posts = {what: check.post_later(frame) for what, frame in frames.items()}
     runs = list(zip(posts.items(), callbacks, strict=True))
