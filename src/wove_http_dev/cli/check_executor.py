@@ -111,7 +111,8 @@ def _results(
     from rich.console import Console
 
     from wove_http_dev.conformance.case import printable
-    from wove_http_dev.conformance.executor.context import Session, trusted_ca
+    from wove_http_dev.conformance.executor.context import Session
+    from wove_http_dev.conformance.executor.own_process import trusted_ca
     from wove_http_dev.conformance.executor.suite import BUDGET, PREREQUISITES
     from wove_http_dev.conformance.reporters.console import Progress
     from wove_http_dev.conformance.runner import Checking

@@ -42,12 +42,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def executor_session(pytestconfig: pytest.Config) -> Iterator[Session]:
     """Yield a session with the executor that ``--wove-http-executor`` names. If a prerequisite case
     fails, all tests fail."""
-    from wove_http_dev.conformance.executor.context import Session, trusted_ca
+    from wove_http_dev.conformance.executor.context import Session
     from wove_http_dev.conformance.executor.executor_under_test import (
         BUILTIN_NAMES,
         builtin_executor,
         load_executor,
     )
+    from wove_http_dev.conformance.executor.own_process import trusted_ca
     from wove_http_dev.conformance.executor.suite import PREREQUISITES
 
     name = setting(pytestconfig, EXECUTOR) or ""

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from tests.conformance.paces import SHORT_SILENCE
 from wove_http_dev.conformance.case import Result
-from wove_http_dev.conformance.executor.context import Session, trusted_ca
+from wove_http_dev.conformance.executor.context import Session
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.conformance.executor.own_process import trusted_ca
 from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, PREREQUISITES
 from wove_http_dev.conformance.executor.waits import watch
 from wove_http_dev.conformance.runner import Checking, select

@@ -9,8 +9,9 @@ import pytest
 from tests.conformance.executor.checks import environments, left_open
 from tests.conformance.executor.conforming_executor import ConformingExecutor
 from tests.support import TIMEOUT
-from wove_http_dev.conformance.executor.context import CaseContext, Session, trusted_ca
+from wove_http_dev.conformance.executor.context import CaseContext, Session
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.conformance.executor.own_process import trusted_ca
 from wove_http_dev.conformance.worker.machine import MOST
 
 

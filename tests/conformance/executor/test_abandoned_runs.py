@@ -20,8 +20,9 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
     wait_for_answer,
 )
 from wove_http_dev.conformance.executor.background_weave import Remote
-from wove_http_dev.conformance.executor.context import CaseContext, Session, trusted_ca
+from wove_http_dev.conformance.executor.context import CaseContext, Session
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.conformance.executor.own_process import trusted_ca
 from wove_http_dev.conformance.executor.waits import watch_async
 from wove_http_dev.runs.records import Exchange
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import threading
 from contextlib import ExitStack
@@ -13,40 +12,12 @@ import pytest
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import Remote
-from wove_http_dev.conformance.executor.context import (
-    CaseContext,
-    Session,
-    process_settings,
-    trusted_ca,
-)
+from wove_http_dev.conformance.executor.context import CaseContext, Session
 from wove_http_dev.conformance.executor.waits import wait_until_async
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
-
-
-def test_the_ca_is_in_the_variables() -> None:
-    """trusted_ca() sets the variables through which HTTP clients find CA files."""
-    with trusted_ca() as ca:
-        found = {os.environ["SSL_CERT_FILE"], os.environ["REQUESTS_CA_BUNDLE"]}
-        assert found == {str(ca.bundle_file)}
-
-
-def test_the_variables_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """trusted_ca() restores the variables on exit."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "before")
-    with trusted_ca():
-        pass
-    assert os.environ["REQUESTS_CA_BUNDLE"] == "before"
-
-
-def test_no_proxy_is_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """trusted_ca() adds the workers' hosts to no_proxy and keeps the hosts that were there."""
-    monkeypatch.setenv("no_proxy", "example.org")
-    with trusted_ca():
-        hosts = os.environ["no_proxy"].split(",")
-    assert {"example.org", "localhost", "127.0.0.1"} <= set(hosts)
 
 
 def test_one_weave(check: CaseContext) -> None:
@@ -210,9 +181,3 @@ def test_an_expected_error(check: CaseContext) -> None:
     """expect_error() returns an outcome that is an error."""
     outcome = WeaveOutcome("error", error=ValueError())
     assert check.expect_error(outcome, "after a failure") is outcome
-
-
-def test_the_settings_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """process_settings() returns the present settings."""
-    monkeypatch.setattr("socket.getdefaulttimeout", lambda: 7.0)
-    assert process_settings()["socket.getdefaulttimeout()"] == 7.0

@@ -4,15 +4,13 @@ It ends them all when the case ends."""
 from __future__ import annotations
 
 import itertools
-import os
-import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from wove_http_dev.client import environ, urllib_opener
+from wove_http_dev.client import urllib_opener
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.executor.background_weave import (
     BackgroundWeave,
@@ -21,6 +19,7 @@ from wove_http_dev.conformance.executor.background_weave import (
     ScriptedWeave,
 )
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
+from wove_http_dev.conformance.executor.own_process import process_settings
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
 from wove_http_dev.conformance.executor.shared_block import Shared
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
@@ -102,25 +101,6 @@ class Session:
     def next_name(self) -> str:
         """Return a new name for a Wove environment, which no other case of the check uses."""
         return f"conformance-{next(self._numbers)}"
-
-
-@contextmanager
-def trusted_ca() -> Iterator[CertificateAuthority]:
-    """Yield a new certificate authority (CA) that HTTP clients trust by default, and make them
-    bypass proxies for the workers.
-
-    Both are set in environment variables. Enter the block before the executor is imported, because
-    some HTTP clients read the variables at import.
-    """
-    with CertificateAuthority() as ca, ExitStack() as stack:
-        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-            stack.enter_context(environ.set_variable(name, ca.bundle_file))
-        proxyless = dict(os.environ)
-        for host in ("localhost", "127.0.0.1", ".conformance.internal"):
-            proxyless.update(environ.without_proxy(host, proxyless))
-        for name in ("no_proxy", "NO_PROXY"):
-            stack.enter_context(environ.set_variable(name, proxyless[name]))
-        yield ca
 
 
 class CaseContext:
@@ -340,15 +320,3 @@ class CaseContext:
         if outcome.kind == "raised":
             self.fail(f"{what}: {outcome}, and the task itself has no error")
         return outcome
-
-
-def process_settings() -> dict[str, Any]:
-    """Return settings of the whole process that an executor must not change, keyed by a description
-    for the report."""
-    return {
-        "the working directory": os.getcwd(),
-        "socket.getdefaulttimeout()": socket.getdefaulttimeout(),
-        "urllib's and http.client's verification of certificates": (
-            ssl._create_default_https_context
-        ),
-    }

@@ -21,7 +21,8 @@ from wove_http_dev.client import wove_config
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.time import family
-from wove_http_dev.conformance.executor.context import MARGIN, CaseContext, process_settings
+from wove_http_dev.conformance.executor.context import MARGIN, CaseContext
+from wove_http_dev.conformance.executor.own_process import process_settings
 from wove_http_dev.conformance.executor.waits import wait_until, wait_until_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.wire import SlowBody
