@@ -26,7 +26,7 @@ SECRET_ENV = "WOVE_WORKER_SECRET"
 """The variable that the reference workers read."""
 EXECUTOR = "tests.conformance.executor.conforming_executor:ConformingExecutor"
 LONGEST = 400.0
-"""Seconds after which a check is given up: no case begins after 180 s."""
+"""Seconds after which a check is given up: no first run begins after 180 s."""
 ROOT = Path(__file__).resolve().parents[2]
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 """Computes until the process that has started it ends, in whichever way."""
@@ -36,7 +36,7 @@ def soak_conformance(runs: int, busy: int, only: Sequence[str], jobs: int | None
     """Check each subject ``runs`` times beside ``busy`` processes that compute, and return the
     false alarms. ``only`` are the names of the subjects to check, all if it is empty."""
     chosen = [name for name in subjects() if not only or name in only]
-    wrong: list[str] = []
+    wrong = [f"no subject is called {name}" for name in only if name not in subjects()]
     skipped_at_first: dict[str, set[str]] = {}
     with _busy_processes(busy):
         for number in range(1, runs + 1):
