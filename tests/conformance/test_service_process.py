@@ -50,7 +50,7 @@ def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
     command = ServiceCommand(shlex.join([sys.executable, "-c", script]), "127.0.0.1", port)
     with command, pytest.raises(BlockingIOError):
         os.read(reader, 1)
-    select.select([reader], [], [], 5.0)
+    select.select([reader], [], [], 60.0)
     ended = os.read(reader, 1) == b""
     os.close(reader)
     assert ended

@@ -292,8 +292,10 @@ class Checking:
         if self._lost > self._losses:
             lost = [result for result in self._done if result.status != PASSED]
             late = any(one.result.late and one.others for one in self._second)
-            advice = "; --jobs 1 is for a service that handles one request at a time"
-            return f"{_losses_used_up(self._losses)}; {_longest(lost)}{advice if late else ''}"
+            advice = " (mend what fails, or leave it out with --exclude)"
+            if late:
+                advice += "; --jobs 1 is for a service that handles one request at a time"
+            return f"{_losses_used_up(self._losses)}; {_longest(lost)}{advice}"
         if time.monotonic() <= self._ends:
             return ""
         allowed = self._budget_used_up()
