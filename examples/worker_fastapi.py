@@ -25,7 +25,12 @@ threads = ThreadPoolExecutor(256)  # FastAPI's own 40 could all be waiting when 
 async def wove_tasks(request: Request):
     if int(request.headers.get("content-length", 0)) > MAX_BODY:
         return JSONResponse({"error": "too large"}, 413)
-    body = await request.body()
+    received = bytearray()
+    async for piece in request.stream():
+        received += piece
+        if len(received) > MAX_BODY:  # a chunked body has no Content-Length
+            return JSONResponse({"error": "too large"}, 413)
+    body = bytes(received)
     query = request.scope["query_string"]  # path and query as they were signed, not decoded
     target = (request.scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
     try:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import itertools
 import json
 import socket
+import sys
+from typing import Any
 
 import pytest
 
@@ -34,3 +39,33 @@ def test_a_reference_worker_answers_expect(name: str, monkeypatch: pytest.Monkey
     ):
         client.sendall(head.encode())
         assert answer.readline().startswith(b"HTTP/1.1 100 ")
+
+
+def test_fastapi_reads_no_more_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body without Content-Length is refused with 413 as soon as it is too long, before its
+    credentials are looked at, because anybody can send one."""
+    for module in references.NEEDS["fastapi"]:
+        pytest.importorskip(module)
+    monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
+    monkeypatch.syspath_prepend(str(references.EXAMPLES))
+    for module in ("worker_core", "worker_fastapi"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    worker = importlib.import_module("worker_fastapi")
+    for module in ("worker_core", "worker_fastapi"):
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(worker, "MAX_BODY", 1000)
+    pieces = itertools.repeat(bytes(300), 100)
+    answer: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        piece = next(pieces, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    async def send(message: dict[str, Any]) -> None:
+        answer.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "http_version": "1.1", "method": "POST"}
+    scope |= {"path": "/wove/tasks", "raw_path": b"/wove/tasks", "query_string": b"", "headers": []}
+    asyncio.run(worker.app(scope, receive, send))
+    assert answer[0]["status"] == 413
+    assert len(list(pieces)) == 96
