@@ -137,6 +137,20 @@ class RunsNoCoroutineBesideAFunction(PlainWorker):
         return self.await_value(run, value)
 
 
+@flagged_by(
+    "concurrency.04", r"a task .async. ended after others that came later, and its run: no complete"
+)
+class AnswersTheNewestRun(Hanging):
+    newest = ""
+
+    def run(self, frame: Frame) -> list[Event]:
+        self.newest = frame["run_id"]
+        events = super().run(frame)
+        if frame["run_id"] != self.newest:
+            self.never.wait(30)
+        return events
+
+
 @flagged_by("concurrency.05", "while the callable of a run is loaded: ")
 class LoadsOneAtATime(PlainWorker):
     def __init__(self) -> None:

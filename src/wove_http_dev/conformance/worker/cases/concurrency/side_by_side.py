@@ -92,7 +92,12 @@ def result_while_another_waits(check: CaseContext) -> str:
             if value != 4 or not callback.alive():
                 check.fail(f"{what}, a run got a wrong answer, or the other one stopped")
         callback.release()
-        held.result(check.patience)
+        try:
+            held.result(check.patience)
+        except NoAnswer as exc:
+            raise CaseFailed(
+                f"a task ({kind}) ended after others that came later, and its run: {exc}"
+            ) from exc
     return "answered"
 
 
