@@ -7,7 +7,8 @@ refused for its nonce, with one that is refused for its signature. Except for th
 both cost the same, so that noise cancels out. It measures the processor time of the service, which
 a task reads, because load on the machine changes that little, and the time until the answer, for a
 service whose tasks run in other processes or whose memory is a database. A growth counts if a
-second batch of requests adds to it.
+second batch of requests adds to it. A service that is too slow for all these requests is skipped
+after the first few.
 """
 
 from __future__ import annotations
