@@ -8,6 +8,7 @@ A SHOULD that fails is an expected failure (xfail).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -42,13 +43,12 @@ def session(pytestconfig: pytest.Config) -> Iterator[Session]:
         )
     except (UsageError, UrlError, OSError) as exc:
         pytest.fail(f"{url}: {exc}", pytrace=False)
-    session = Session(service)
-    for prerequisite in PREREQUISITES:
-        result = perform_twice_if_late(prerequisite, session.case)
-        if result.status == FAILED:
-            pytest.fail(f"{prerequisite.title}: {result.actual}", pytrace=False)
-    yield session
-    session.close()
+    with closing(Session(service)) as session:
+        for prerequisite in PREREQUISITES:
+            result = perform_twice_if_late(prerequisite, session.case)
+            if result.status == FAILED:
+                pytest.fail(f"{prerequisite.title}: {result.actual}", pytrace=False)
+        yield session
 
 
 @pytest.mark.parametrize("case", WORKER_CASES, ids=lambda case: case.title)
