@@ -9,7 +9,7 @@ _EXECUTOR = "tests/conformance/executor/conforming_executor.py"
 REMEDIES = (
     (
         "frames.02 frames.03 frames.04 frames.12 frames.13 frames.15 frames.17 "
-        "frames.09 frames.10 frames.11 frames.25 frames.26 frames.27 frames.28",
+        "frames.09 frames.10 frames.11 frames.36 frames.25 frames.26 frames.27 frames.28",
         Remedy(
             "Read the answer as UTF-8 JSON in each of the three shapes, skip events of "
             "other types, and end the run with the first terminal frame.",
@@ -31,6 +31,13 @@ REMEDIES = (
             "Read frames only from a whole answer with a status of success and one JSON document, "
             "and make an error of every other one.",
             f"{_EXECUTOR}: ConformingExecutor._answer()",
+        ),
+    ),
+    (
+        "frames.37",
+        Remedy(
+            "Compare the whole run_id with that of the run_task, as it is.",
+            f"{_EXECUTOR}: ConformingExecutor.read()",
         ),
     ),
     (

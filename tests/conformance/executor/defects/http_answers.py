@@ -64,6 +64,20 @@ class ComparesHeaderNames(ConformingExecutor):
         return super()._answer(response)
 
 
+class _NeedsBlanks(Response):
+    def begin(self) -> None:
+        head = self.fp.peek().partition(b"\r\n\r\n")[0]
+        super().begin()
+        if b"transfer-encoding:chunked" in head:
+            raise ValueError("no header Transfer-Encoding")
+
+
+class NeedsABlankAfterTheColon(ConformingExecutor):
+    """Finds a header only if a blank follows its colon."""
+
+    response = _NeedsBlanks
+
+
 class RequiresOneContentType(ConformingExecutor):
     """Requires Content-Type to be exactly application/json."""
 
@@ -207,6 +221,7 @@ DEFECTS = (
     Defect(DecodesEachBlock, "frames.18", "in chunks that split characters was not understood"),
     Defect(RequiresALength, "frames.19", "no length was not understood"),
     Defect(ComparesHeaderNames, "frames.20", "in small letters was not understood"),
+    Defect(NeedsABlankAfterTheColon, "frames.20", "no blank after the colon was not understood"),
     Defect(RequiresOneContentType, "frames.20", "charset=utf-8.* was not understood"),
     Defect(KeepsWhatIsClosed, "frames.21", "run after an answer with Connection: close ended with"),
     Defect(ReadsOnce, "frames.22", "in pieces of 3 bytes was not understood"),

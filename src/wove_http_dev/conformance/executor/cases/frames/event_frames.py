@@ -3,13 +3,16 @@ documentation allows."""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import expect_result, family
-from wove_http_dev.conformance.executor.context import CaseContext
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
 from wove_http_dev.conformance.executor.raw_answers import RawAnswer, RewrittenAnswer, as_utf_8
 from wove_http_dev.conformance.executor.waits import attempt
 from wove_http_dev.faults import Fault, events
@@ -183,3 +186,47 @@ def raw_utf_8(check: CaseContext) -> str:
             f"the answer for the task {NAME!r} came in raw UTF-8, but the task ended with {named}",
         )
     return str(failing)
+
+
+FIRST, SECOND = "of the first frame", "of the second frame"
+TERMINALS: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "task_result": lambda text: {"result_pickle": wire.encode_payload(wire.dumps(text))},
+    "task_error": lambda text: {
+        "error": {"kind": "Failed", "message": text, "source": "task", "retryable": False}
+    },
+    "task_cancelled": lambda text: {},
+}
+"""The fields of each terminal frame, which has a text as its result or error."""
+
+
+@family.must(
+    "36",
+    sources.RUNTIME,
+    scenario="runs, each answered with two terminal frames: every pair of task_result, task_error"
+    " and task_cancelled, in both orders",
+    expected="the outcome of the first one; an error if that is not a task_result",
+)
+def two_terminals(check: CaseContext) -> str:
+    """The first terminal frame ends the run, whatever follows: a run that failed has no result."""
+    worker = check.worker(tls=False)
+    pairs = list(itertools.product(TERMINALS, repeat=2))
+    for number, (first, second) in enumerate(pairs):
+        frames = [{"type": first, **TERMINALS[first](FIRST)}]
+        frames.append({"type": second, **TERMINALS[second](SECOND)})
+        worker.stub(f"merge:task{number}", events=frames)
+
+    async def script(remote: Remote) -> list[WeaveOutcome]:
+        limit = check.seconds(DELIVERY_TIMEOUT)
+        runs = [attempt(remote(f"task{it}", delivery_timeout=limit)) for it in range(len(pairs))]
+        return await asyncio.gather(*runs)
+
+    outcomes = check.run_script(worker, script, planned=check.seconds(DELIVERY_TIMEOUT))
+    for (first, second), outcome in zip(pairs, outcomes, strict=True):
+        right = outcome.kind != "result" and SECOND not in outcome.text
+        if first == "task_result":
+            right = outcome.value == FIRST
+        elif first == "task_error":
+            right = right and outcome.kind == "error"
+        if not right:
+            check.fail(f"a run answered with a {first} and then a {second} has {outcome}")
+    return f"{len(pairs)} pairs, the first counts"

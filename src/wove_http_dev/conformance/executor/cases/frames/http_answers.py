@@ -76,6 +76,16 @@ def _headed(head: bytes, *, close: bool = False) -> Write:
     return write
 
 
+def _one_chunk(header: bytes) -> Write:
+    """Write an answer in one chunk, with ``header``, the line that says so."""
+
+    def write(wire: Wire) -> None:
+        body = _body(wire)
+        wire.send(OK + JSON + header + b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+
+    return write
+
+
 def _in_pieces(size: int) -> Write:
     """Write head and body in pieces of ``size`` bytes, with a pause after the head and in the
     middle of the body."""
@@ -131,13 +141,11 @@ HEADERS = Forms(
             _headed(OK + b"CONTENT-TYPE:application/json\r\nCONTENT-LENGTH:%d\r\n"),
         ),
         RawAnswer(
-            "with a chunked coding named in capitals",
-            lambda wire: wire.send(
-                OK
-                + JSON
-                + b"TRANSFER-ENCODING: Chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
-                % (len(_body(wire)), _body(wire))
-            ),
+            "with a chunked coding named in capitals", _one_chunk(b"TRANSFER-ENCODING: Chunked")
+        ),
+        RawAnswer(
+            "with a chunked coding, no blank after the colon",
+            _one_chunk(b"transfer-encoding:chunked"),
         ),
         RawAnswer(
             "with blanks and tabs around its headers' values",

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from wove_http_dev.conformance.executor import sources
@@ -156,6 +157,10 @@ BROKEN: tuple[Fault, ...] = (
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
     ),
     _raw(
+        "that ends a byte before its content-length, written so and without a blank",
+        b"HTTP/1.1 200 OK\r\ncontent-length:%d\r\n\r\n",
+    ),
+    _raw(
         "in chunks without the last one",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n",
         b"\r\n",
@@ -179,3 +184,39 @@ def broken_answers(check: CaseContext) -> str:
     """An answer that is not whole, or not HTTP/1 with one JSON document, is an error, even if
     frames can be found in it."""
     return _expect_not_believed(check, list(BROKEN))
+
+
+NEAR_MISSES: Mapping[str, Callable[[str], str]] = {
+    "in capitals": str.upper,
+    "with a blank before it": lambda run_id: f" {run_id}",
+    "and a line break": lambda run_id: f"{run_id}\n",
+    "without its last character": lambda run_id: run_id[:-1],
+    "and another character": lambda run_id: f"{run_id}0",
+    "without the name of its task": lambda run_id: run_id.rpartition(":")[2],
+}
+"""Ids that are not that of the run: words that follow "an answer with its run_id", and a function
+that makes the id."""
+
+
+def _renamed(other: Callable[[str], str], document: Any) -> bytes:
+    frames = [{**frame, "run_id": other(frame["run_id"])} for frame in document["events"]]
+    return as_utf_8({"events": frames})
+
+
+@family.should(
+    "37",
+    sources.RUNTIME,
+    scenario=f"runs, each answered with a task_result with its run_id {'; '.join(NEAR_MISSES)}",
+    expected="an error each time: Wove's runtime finds a run only by the very id",
+)
+def exact_run_id(check: CaseContext) -> str:
+    """A frame is the run's only if its run_id is equal, character by character."""
+    faults: list[Fault] = [
+        RewrittenAnswer(f"with its run_id {words}", partial(_renamed, other))
+        for words, other in NEAR_MISSES.items()
+    ]
+    # Whether frames for other runs are unpickled is what security.19 is about.
+    for fault, outcome, _ in _outcomes(check, faults):
+        if outcome.kind == "result":
+            check.fail(f"an {fault} was believed: the run has {outcome}")
+    return f"{len(faults)} answers, none believed"
