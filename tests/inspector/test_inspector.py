@@ -61,10 +61,30 @@ def test_journal_is_left(wove_http_worker: HttpWorker) -> None:
     """After its end it does not observe the worker's journal, which would keep it."""
     journal = wove_http_worker.journal
     with inspector(wove_http_worker) as served:
+        served._stream(None).close()
         journal.close(journal.open())
         assert len(served.events._notes) == 1
     journal.close(journal.open())
     assert len(served.events._notes) == 1
+
+
+def test_nothing_is_noted_without_a_stream(wove_http_worker: HttpWorker) -> None:
+    """What changes before the first stream of events costs nothing."""
+    journal = wove_http_worker.journal
+    with inspector(wove_http_worker) as served:
+        journal.close(journal.open())
+        assert len(served.events._notes) == 0
+
+
+def test_second_stream_notes_nothing_twice(wove_http_worker: HttpWorker) -> None:
+    """However many streams there are, a change is noted once."""
+    journal = wove_http_worker.journal
+    with inspector(wove_http_worker) as served:
+        served._stream(None).close()
+        before = served.events._number
+        served._stream(None).close()
+        journal.open()
+        assert served.events._number - before == 1
 
 
 class TestEvents:

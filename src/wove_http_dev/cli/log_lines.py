@@ -10,6 +10,7 @@ import json
 import time
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from wove_http_dev.printable import printable
@@ -78,6 +79,8 @@ class TextLines:
         return f"\x1b[{_DIM}m{clock}\x1b[0;{style}m{word}\x1b[0m{text[len(word) :]}{tail}"
 
     def _shown(self, text: str) -> str:
+        if len(text) <= _SHOWN and text.isascii() and text.isprintable():
+            return text  # as below, in an eighth of the time
         # Cut before it is escaped as well, so that a long text is not escaped first.
         text = printable(cut(text, _SHOWN)).replace("…", "...")
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
@@ -152,8 +155,12 @@ def short_id(run_id: str) -> str:
 
 def time_of_day(seconds: float) -> str:
     """Return the local time of ``seconds`` since the epoch, to the millisecond."""
-    clock = time.strftime("%H:%M:%S", time.localtime(seconds))
-    return f"{clock}.{int(seconds % 1 * 1000):03d}"
+    return f"{_to_the_second(int(seconds))}.{int(seconds % 1 * 1000):03d}"
+
+
+@lru_cache(maxsize=16)  # a busy service logs hundreds of lines a second
+def _to_the_second(seconds: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 _CLOCK_WIDTH = len("00:00:00.000  ")
@@ -175,7 +182,7 @@ def _column_count(character: str) -> int:
 
 def cut(text: str, width: int) -> str:
     """Return ``text``, or its beginning and ``...`` if it takes more than ``width`` columns."""
-    if columns(text) <= width:
+    if 2 * len(text) <= width or columns(text) <= width:
         return text
     taken = 0
     for index, character in enumerate(text):

@@ -241,7 +241,8 @@ class LineStream(ReplacedStream):
     def write_line(self, text: str) -> None:
         """Write ``text`` and the end of its line, as a line of its own even if this thread has
         written a part of one."""
-        self.flush()
+        if self._parts:
+            self.flush()
         self._writer.put(self, f"{text}\n".encode(self._line_encoding, "backslashreplace"))
 
     def write_bytes(self, data: bytes) -> None:

@@ -7,7 +7,7 @@ from wove_http_dev.inspector.access import Access
 from wove_http_dev.inspector.api import Api
 from wove_http_dev.inspector.connect import Instructions
 from wove_http_dev.inspector.control import Control
-from wove_http_dev.inspector.events import Events
+from wove_http_dev.inspector.events import Events, EventStream
 from wove_http_dev.inspector.routes import PREFIX
 from wove_http_dev.inspector.server import ApiServer
 from wove_http_dev.runs.records import Run
@@ -35,7 +35,7 @@ class Inspector:
         self.events = _events(self.control, worker)
         """What ``GET events`` streams."""
         self._journal = worker.journal
-        self._server = ApiServer(Api(self.control, access, self.events.stream), port)
+        self._server = ApiServer(Api(self.control, access, self._stream), port)
         self.port = port.number
         self.url = page_url(port)
         """The URL of the page, without the token."""
@@ -46,7 +46,6 @@ class Inspector:
 
     def __enter__(self) -> Inspector:
         try:
-            self._journal.observe(self.events)
             self._server.start()
         except BaseException:  # also Ctrl-C
             self._stop()
@@ -61,10 +60,16 @@ class Inspector:
             raise
 
     def _stop(self) -> None:
-        self._journal.stop_observing(self.events)
         self.events.stop()  # before the server waits for the streams' threads
         self._server.stop()
+        self._journal.stop_observing(self.events)
         self.control.close()
+
+    def _stream(self, last_event_id: str | None) -> EventStream:
+        # Not before: the notes of a run's ten changes take 5 % of the time of a small task, and a
+        # stream continues only an earlier one.
+        self._journal.observe(self.events)
+        return self.events.stream(last_event_id)
 
 
 def _run(run: Run) -> shapes.Json:

@@ -79,9 +79,10 @@ class Journal:
         and again."""
 
     def observe(self, observer: JournalObserver) -> None:
-        """Call the methods of ``observer`` from now on."""
+        """Call the methods of ``observer`` from now on; do nothing if it observes already."""
         with self._changed:
-            self._observers += (observer,)
+            if observer not in self._observers:
+                self._observers += (observer,)
 
     def stop_observing(self, observer: JournalObserver) -> None:
         """Call the methods of ``observer`` no more; do nothing if it does not observe. A call in
