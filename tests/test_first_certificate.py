@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from wove_http_dev import tls_contexts
 from wove_http_dev.first_certificate import trustme
 
@@ -28,13 +26,6 @@ def _printed(program: str) -> tuple[str, str]:
 def test_first_certificate_in_frozen_time() -> None:
     """A class in place of ``datetime.datetime``, as freezegun's, does not break certificates."""
     assert _printed(FROZEN) == ("True\n", "")
-
-
-@pytest.mark.parametrize("name", ["trustme", "cryptography", "werkzeug", "rich"])
-def test_what_a_worker_needs_later_is_not_imported_with_it(name: str) -> None:
-    """``import HttpWorker`` leaves what takes long for later."""
-    program = f"import sys; from wove_http_dev import HttpWorker; print({name!r} in sys.modules)"
-    assert _printed(program) == ("False\n", "")
 
 
 def test_dates() -> None:

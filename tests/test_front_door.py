@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import wove_http_dev
+from wove_http_dev.faults.fault import STAGES
 
 SOURCE = Path(wove_http_dev.__file__).read_text(encoding="utf-8")
 
@@ -43,8 +44,45 @@ def test_type_checkers_see_the_same_names() -> None:
     assert imports == wove_http_dev._MODULES
 
 
+def modules_after(code: str) -> list[str]:
+    """The modules that a fresh process has imported after ``code``, in order."""
+    program = f"{code}; import sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
 def test_import_is_light() -> None:
     """Importing the package imports none of its modules."""
-    code = "import sys, wove_http_dev; print([m for m in sys.modules if 'wove_http_dev.' in m])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    loaded = modules_after("import wove_http_dev")
+    assert [name for name in loaded if name.startswith("wove_http_dev.")] == []
+
+
+@pytest.fixture(scope="module")
+def with_worker() -> list[str]:
+    """What Wove imports, and then what the import of ``HttpWorker`` adds to it."""
+    return modules_after(
+        "import wove, wove.environment, wove.security, cloudpickle, wove_http_dev;"
+        "from wove_http_dev import HttpWorker"
+    )
+
+
+def test_worker_imports_little_of_others(with_worker: list[str]) -> None:
+    """Beside Wove and what it imports, ``HttpWorker`` needs nothing but the HTTP parser."""
+    added = with_worker[with_worker.index("wove_http_dev") :]
+    others = {name.split(".")[0] for name in added} - {"wove_http_dev", "cython_runtime"}
+    assert {name for name in others if not name.startswith("_cython_")} == {"httptools"}
+
+
+LATER = (
+    *(f"faults.{stage}" for stage in STAGES),
+    *("faults.catalogue", "faults.text", "runners.executor", "runners.processes"),
+    *("runners.upstream", "isolated", "orders", "explain", "strict", "first_certificate"),
+)
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_worker_imports_it_later(with_worker: list[str], name: str) -> None:
+    """``HttpWorker`` does not import what most workers never use, or use late."""
+    assert f"wove_http_dev.{name}" not in with_worker

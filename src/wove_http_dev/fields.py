@@ -8,9 +8,7 @@ subclasses of :class:`TextValue` is not checked.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import difflib
 import functools
 import math
 import shlex
@@ -18,10 +16,13 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.secret import HIDDEN, hide
+
+if TYPE_CHECKING:
+    import argparse
 
 T = TypeVar("T")
 _PHRASES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -222,6 +223,8 @@ class TypedField:
 
     def add_flag(self, parser: argparse.ArgumentParser, default: Any) -> None:
         """Add ``--name`` (for a boolean also ``--no-name``) to ``parser``."""
+        import argparse
+
         flag = "--" + self.name.replace("_", "-")
         if self.kinds == (bool,):
             action = argparse.BooleanOptionalAction
@@ -233,6 +236,8 @@ class TypedField:
         added.help = self.help(default).replace("%", "%%")
 
     def _argument(self, text: str) -> Any:
+        import argparse
+
         try:
             return self.parse(text)
         except UsageError:  # argparse puts the flag in front
@@ -355,6 +360,8 @@ def changed(instance: Any) -> list[str]:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the member of ``known`` that is spelled most like ``word``, if one is close. (A user's
     own dict may have keys that are no strings: those are like nothing.)"""
+    import difflib
+
     names = [each for each in known if isinstance(each, str)]
     close = difflib.get_close_matches(word, names, n=1) if isinstance(word, str) else []
     return close[0] if close else None

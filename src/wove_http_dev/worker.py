@@ -18,7 +18,6 @@ from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, c
 from wove_http_dev.hosts import Host
 from wove_http_dev.option_urls import impersonated
 from wove_http_dev.options import Options, hide_secrets
-from wove_http_dev.orders.order import Order, orders
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.runners.choice import runner_of
@@ -33,6 +32,7 @@ from wove_http_dev.worker_side import WorkerSide
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11
 
+    from wove_http_dev.orders.order import Order
     from wove_http_dev.worker_options import WorkerOptions
 
 _running: weakref.WeakSet[HttpWorker] = weakref.WeakSet()
@@ -260,6 +260,8 @@ class HttpWorker(WorkerSide):
         run whose turn it was did not arrive within ``timeout`` seconds while others waited. An
         exception that leaves the block gets a note with the order, as code.
         """
+        from wove_http_dev.orders.order import Order
+
         return Order(self._state, self._urls, task, indices, timeout)
 
     def orders(
@@ -273,6 +275,8 @@ class HttpWorker(WorkerSide):
         requests the client has in flight at most (default: as asyncio's pool of threads). Raises
         :class:`UsageError` if a block was not entered.
         """
+        from wove_http_dev.orders.order import orders
+
         faults = self._state.faults
         seed = f"{faults.seed}|{faults.label}|{task}"
         return orders(

@@ -6,15 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from wove_http_dev import strict
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
-from wove_http_dev.explain import report
-from wove_http_dev.faults import Fault
-from wove_http_dev.faults.fault import Worker
+from wove_http_dev.faults.fault import Fault, Worker
 from wove_http_dev.faults.injections import Injection, Injections, check_together
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.faults.text import parse_fault, read_injection
 from wove_http_dev.options import Options
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.runners.choice import upstream_secrets
@@ -89,6 +85,9 @@ class WorkerSide(ClientSide):
         and why they are open, stubs and faults that matched nothing of what arrived, where Wove's
         environment points, the journal, and the seed if a fault uses it. ``hint`` says what the
         test's exception means; it stands in the place of what "nothing arrived" can mean."""
+        from wove_http_dev import strict
+        from wove_http_dev.explain import report
+
         configured = self._configured > 0
         self._state.journal.settle(host.SETTLE_TIME)
         text = report.report(
@@ -227,6 +226,8 @@ class WorkerSide(ClientSide):
         words: Mapping[str, Any],
         fields: Mapping[str, Any],
     ) -> tuple[tuple[Fault, ...], Selector]:
+        from wove_http_dev.faults.text import read_injection
+
         instances, selector = read_injection(faults, words, fields)
         for fault in instances:
             why = self.why_not(fault)
@@ -244,6 +245,8 @@ class WorkerSide(ClientSide):
     def why_not(self, fault: Fault | str) -> str | None:
         """Return why ``fault`` cannot apply to a worker with these options; ``None`` if it can."""
         if isinstance(fault, str):
+            from wove_http_dev.faults.text import parse_fault
+
             fault, _ = parse_fault(fault)
         options = self.options
         return fault.cannot_apply(
@@ -320,6 +323,8 @@ class WorkerSide(ClientSide):
         ``arrived()`` was not awaited, an ``assert_contained()`` has no block, or Wove's environment
         does not send to this worker.
         """
+        from wove_http_dev import strict
+
         self._host.flush_journal(settle=True)
         strict.check(
             self._state,

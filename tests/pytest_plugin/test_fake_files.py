@@ -11,6 +11,7 @@ from pathlib import Path
 
 pytestmark = pytest.mark.wove_http(timeout=60, delivery_timeout=60)  # for a busy machine
 ISOLATED = pytest.param(True, marks=pytest.mark.wove_http(isolated=True))
+PROCESSES = pytest.mark.wove_http(runner="processes")
 
 @pytest.mark.parametrize("isolated", [False, ISOLATED])
 def test_it({fixtures}, isolated):
@@ -20,9 +21,18 @@ def test_it({fixtures}, isolated):
 
 def test_real(wove_http_worker):
     assert weave_one() == 42 and not Path("/only/here").exists()
+
+@PROCESSES
+def test_processes({fixtures}):
+    assert weave_one() == 42
+
+@PROCESSES
+def test_real_processes(wove_http_worker):
+    assert weave_one() == 42
 """
 
 
+TESTS = ("test_it[False]", "test_it[True]", "test_real", "test_processes", "test_real_processes")
 ORDERS = {"test_fs_first": "fs, wove_http_worker", "test_worker_first": "wove_http_worker, fs"}
 
 
@@ -39,8 +49,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize("module", ORDERS)
-@pytest.mark.parametrize("test", ["test_it[False]", "test_it[True]", "test_real"])
+@pytest.mark.parametrize("test", TESTS)
 def test_beside_pyfakefs(lines: list[str], module: str, test: str) -> None:
-    """A worker, also an isolated one, serves in a fake file system, whichever fixture comes first,
-    and after it."""
+    """A worker, also one with a process of its own or for its tasks, serves in a fake file system,
+    whichever fixture comes first, and after it."""
     assert f"PASSED {module}.py::{test}" in lines, "\n".join(lines)

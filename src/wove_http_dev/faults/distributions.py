@@ -14,20 +14,27 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.fields import LONGEST, TextValue, TypedField, did_you_mean, fields_of
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 TAIL = 0.001
 """The part of a normal, lognormal or exponential distribution that is cut off at each open end, so
 that no test waits for an outlier: a lognormal number is at most ``median * exp(3.09 * sigma)``, an
 exponential one at most 6.91 means."""
-_STANDARD = NormalDist()
 _CALL = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
 _RANGE = re.compile(r"([0-9.eE]+)\s*(?:-|,|:|~|\.{3,}|to)\s*([0-9.eE]+)")
+
+
+def _standard() -> NormalDist:
+    from statistics import NormalDist  # and with it decimal and fractions
+
+    return NormalDist()
 
 
 def _parameter(name: str, above: float | None = None, most: float = LONGEST) -> TypedField:
@@ -155,10 +162,10 @@ class Normal(Distribution):
     sd: float
 
     def quantile(self, part: float) -> float:
-        return self.mean + self.sd * _STANDARD.inv_cdf(part)
+        return self.mean + self.sd * _standard().inv_cdf(part)
 
     def part_below(self, number: float) -> float:
-        return _STANDARD.cdf((number - self.mean) / self.sd)
+        return _standard().cdf((number - self.mean) / self.sd)
 
 
 @dataclass(frozen=True)
@@ -177,12 +184,12 @@ class LogNormal(Distribution):
     sigma: float
 
     def quantile(self, part: float) -> float:
-        return self.median * math.exp(self.sigma * _STANDARD.inv_cdf(part))
+        return self.median * math.exp(self.sigma * _standard().inv_cdf(part))
 
     def part_below(self, number: float) -> float:
         if number <= 0.0:
             return 0.0
-        return _STANDARD.cdf((math.log(number) - math.log(self.median)) / self.sigma)
+        return _standard().cdf((math.log(number) - math.log(self.median)) / self.sigma)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import binascii
 import io
 import json
 import pickle
-import pickletools
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,6 +163,8 @@ def is_initial_value(callable_pickle: bytes) -> bool:
     beginning = callable_pickle[:_INITIAL_VALUE_BYTES]
     if _INITIAL_VALUE_QUALNAME.encode() not in beginning:
         return False
+    import pickletools  # few weaves have initial values
+
     previous, is_lambda = "", False
     try:
         for _, argument, _ in islice(pickletools.genops(beginning), _INITIAL_VALUE_OPCODES):

@@ -20,6 +20,8 @@ def keep_files_real() -> None:
 
     pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
     if pyfakefs is not None:
+        import wove_http_dev.runners.processes
+
         pyfakefs.Patcher.SKIPMODULES.update(
             (wove_http_dev.ca_bundle, wove_http_dev.tls, wove_http_dev.tls_contexts)
         )

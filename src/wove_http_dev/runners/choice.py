@@ -1,4 +1,4 @@
-"""Which runner the options of a worker name."""
+"""Which runner the options of a worker name. The modules of the others are not imported."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import sys
 from concurrent.futures import Executor
 
 from wove_http_dev.options import Options
-from wove_http_dev.runners.executor import ExecutorRunner
-from wove_http_dev.runners.processes import ProcessRunner
-from wove_http_dev.runners.upstream import UpstreamRunner, upstream_credentials
 from wove_http_dev.runs.runner import Runner, ThreadRunner
 
 
@@ -17,6 +14,8 @@ def upstream_secrets(options: Options) -> list[str]:
     :class:`UsageError` for options of ``upstream`` that cannot be used."""
     if options.upstream is None:
         return []
+    from wove_http_dev.runners.upstream import upstream_credentials
+
     return [upstream_credentials(options).secret.decode("utf-8", "replace")]
 
 
@@ -24,15 +23,23 @@ def runner_of(options: Options) -> Runner:
     """Return a new runner, which is not started, as the option ``runner`` names it; or the one that
     forwards to ``upstream``. Raises :class:`UsageError` for one that cannot be used."""
     if options.upstream is not None:
+        from wove_http_dev.runners.upstream import UpstreamRunner
+
         return UpstreamRunner(options)
     runner = options.runner
     if runner == "dask":
         return _dask(options)
     if runner == "processes":
+        from wove_http_dev.runners.processes import ProcessRunner
+
         return ProcessRunner(options.workers)
     if not isinstance(runner, Executor):
         return ThreadRunner()
-    return _dask(options) if _is_dask_executor(runner) else ExecutorRunner(runner)
+    if _is_dask_executor(runner):
+        return _dask(options)
+    from wove_http_dev.runners.executor import ExecutorRunner
+
+    return ExecutorRunner(runner)
 
 
 def _is_dask_executor(executor: Executor) -> bool:
