@@ -126,6 +126,17 @@ def test_notifications_are_in_order(pair: Pair) -> None:
     assert received == list(range(100))
 
 
+def test_notification_that_is_awaited(pair: Pair) -> None:
+    """The response to a request by the name of a notification comes after what was sent before."""
+    received: list[int] = []
+    handlers = {"number": received.append}
+    with channel(pair[0]) as sending, channel(pair[1], notifications=handlers):
+        for number in range(100):
+            sending.notify("number", number)
+        sending.request("number", 100, TIMEOUT)
+        assert received == list(range(101))
+
+
 def test_notification_whose_handler_raises(pair: Pair) -> None:
     """An exception of a notification's handler does not keep later messages from being handled."""
     complete = threading.Event()

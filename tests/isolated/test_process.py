@@ -20,7 +20,6 @@ from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.process import ChildProcess
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
-from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.service.host import HostState
 
@@ -142,13 +141,3 @@ def test_failure_in_the_account_of_the_end(
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     child.process.kill()
     assert child.ended.wait(TIMEOUT)
-
-
-def test_update_after_the_end(child: ChildProcess, state: HostState) -> None:
-    """A report that is handled after the end does not hide that the process ended."""
-    child._exchange_opened({"number": 1, "kind": "request"})
-    child.process.kill()
-    assert child.ended.wait(TIMEOUT)
-    child._exchange_updated([1, serialization.exchange_to_record(Exchange(1, 0.0, status=200))])
-    (exchange,) = state.journal.violations
-    assert (exchange.status, exchange.error) == (None, "the worker process ended by itself")

@@ -79,6 +79,16 @@ def test_field_of_an_exchange(name: str) -> None:
     assert getattr(copied(exchange), name) == getattr(exchange, name)
 
 
+def test_rest_of_an_exchange() -> None:
+    """A record without the request leaves what the other process has of it."""
+    exchange = Exchange(1, 0.0, headers=[("Host", "localhost")], verdict=REFUSED)
+    copy = copied(exchange)
+    exchange.status = 401
+    record = through_json(serialization.exchange_to_record(exchange, request=False))
+    serialization.update_exchange(copy, record)
+    assert copy == exchange
+
+
 def test_record_is_not_changed() -> None:
     """An update does not change the record that it is given."""
     record = through_json(serialization.exchange_to_record(Exchange(1, 0.0, verdict=REFUSED)))

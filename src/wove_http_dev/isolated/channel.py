@@ -1,7 +1,8 @@
 """Requests and notifications between two processes: JSON lines over a connected socket.
 
 Notifications are handled in the order in which they were sent, on the reader's thread. Each request
-is handled in a new thread, because it may block.
+is handled in a new thread, because it may block; but a request by the name of a notification is
+handled as that one, so that its response says that it, and what was sent before, was handled.
 """
 
 from __future__ import annotations
@@ -157,20 +158,22 @@ class Channel:
             if pending is not None:
                 pending.response = message
                 pending.settled.set()
-        elif "request" in message:
+        elif "request" not in message:
+            self._notifications[message["name"]](message["data"])
+        elif message["name"] in self._notifications:
+            self._respond(message, self._notifications)
+        else:
             threading.Thread(
                 target=self._respond,
-                args=(message,),
+                args=(message, self._requests),
                 name="wove-http-dev-control-request",
                 daemon=True,
             ).start()
-        else:
-            self._notifications[message["name"]](message["data"])
 
-    def _respond(self, message: dict[str, Any]) -> None:
+    def _respond(self, message: dict[str, Any], handlers: Mapping[str, MessageHandler]) -> None:
         response: dict[str, Any] = {"response_to": message["request"]}
         try:
-            response["data"] = self._requests[message["name"]](message["data"])
+            response["data"] = handlers[message["name"]](message["data"])
         except Exception as exc:  # the other end raises it
             response["error"] = message_of(exc) or type(exc).__name__
         with suppress(OSError):

@@ -43,8 +43,8 @@ REPORT_TIMEOUT = 5.0
 class _Reporter(JournalObserver):
     """Sends every journal entry to the parent.
 
-    ``exchange_updated`` waits until the parent has the entry, because a test reads the journal as
-    soon as its weave has the result.
+    With a reply, ``exchange_updated`` waits until the parent has the entry, because a test reads
+    the journal as soon as its weave has the result.
     """
 
     def __init__(
@@ -52,17 +52,27 @@ class _Reporter(JournalObserver):
     ) -> None:
         self._notify = notify
         self._notify_and_wait = notify_and_wait
+        self._reported: set[int] = set()
+        """The numbers of open exchanges of which the parent has the request."""
 
     def exchange_opened(self, exchange: Exchange) -> None:
         self._notify("exchange_opened", {"number": exchange.number, "kind": exchange.kind})
 
     def exchange_updated(self, exchange: Exchange) -> None:
-        record = serialization.exchange_to_record(exchange)
-        self._notify_and_wait("exchange_updated", [exchange.number, record])
+        record = self._record(exchange)
+        # What was sent is not lost if this process is killed: the parent still reads it.
+        notify = self._notify if exchange.status is None else self._notify_and_wait
+        notify("exchange_updated", [exchange.number, record])
 
     def exchange_closed(self, exchange: Exchange) -> None:
-        record = serialization.exchange_to_record(exchange)
+        record = self._record(exchange)
+        self._reported.discard(exchange.number)
         self._notify("exchange_closed", [exchange.number, record])
+
+    def _record(self, exchange: Exchange) -> serialization.Record:
+        first = exchange.number not in self._reported
+        self._reported.add(exchange.number)
+        return serialization.exchange_to_record(exchange, request=first)
 
     def run_added(self, run: Run) -> None:
         self._notify("run_added", serialization.run_to_record(run))

@@ -34,7 +34,6 @@ class ChildProcess:
         self._second_origin_url = second_origin
         self._state = state
         self._exchanges: dict[int, Exchange] = {}
-        self._lock = threading.Lock()
         self._runs: WeakValueDictionary[str, Run] = WeakValueDictionary()
         """By run id. Only the journal and the test keep a run that has finished."""
         self._unfinished: set[Run] = set()
@@ -62,12 +61,12 @@ class ChildProcess:
                 "park": self._park,
                 "stub": self._stub,
                 "second_origin": self._second_origin,
-                "crashing": self._crashing,
-                "exchange_updated": self._exchange_updated,
-                "injection_decided": self._injection_decided,
             },
             notifications={
+                "crashing": self._crashing,
+                "injection_decided": self._injection_decided,
                 "exchange_opened": self._exchange_opened,
+                "exchange_updated": self._exchange_updated,
                 "exchange_closed": self._exchange_closed,
                 "run_added": self._run_added,
                 "run_changed": self._run_changed,
@@ -118,12 +117,12 @@ class ChildProcess:
 
     def _exchange_updated(self, data: list[Any]) -> None:
         number, record = data
-        with self._lock:
-            exchange = self._exchanges.get(number)
-            if exchange is None:  # it has closed: this request was handled in another thread
-                return
-            serialization.update_exchange(exchange, record)
-        self._journal.update(exchange)
+        exchange = self._exchanges[number]
+        serialization.update_exchange(exchange, record)
+        if exchange.status is None:
+            self._journal.announce(exchange)
+        else:
+            self._journal.update(exchange)
         self._journal.notify()
 
     def _exchange_closed(self, data: list[Any]) -> None:
@@ -192,9 +191,8 @@ class ChildProcess:
             self._journal.lose(run)
         self._unfinished.clear()
         by_itself = not self.end_expected
-        with self._lock:
-            unfinished = list(self._exchanges.values())
-            self._exchanges.clear()
+        unfinished = list(self._exchanges.values())
+        self._exchanges.clear()
         if by_itself and not unfinished:
             unfinished = [self._journal.open("connection")]
         for exchange in unfinished:

@@ -24,9 +24,17 @@ from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.stubs import StubAnswer
 
 Record = dict[str, Any]
-_OWN_FIELDS = ("number", "received", "verdict")
+_OWN_FIELDS = ("number", "received")
 """Fields of an exchange that are not copied: the receiving journal sets its own number and time of
-arrival, and the verdict is converted."""
+arrival."""
+_REQUEST_FIELDS = ("method", "target", "headers", "body_size", "verdict")
+"""Fields of an exchange that do not change once it has a run or a reply: most of its bytes."""
+_OTHER_FIELDS = [
+    field.name
+    for field in dataclasses.fields(Exchange)
+    if field.name not in (*_OWN_FIELDS, *_REQUEST_FIELDS)
+]
+_VERDICT_FIELDS = [field.name for field in dataclasses.fields(Verdict)]
 _CHANGING_FIELDS = (
     "started",
     "finished",
@@ -50,29 +58,27 @@ def decode_bytes(text: str | None) -> bytes | None:
     return None if text is None else base64.b64decode(text)
 
 
-def exchange_to_record(exchange: Exchange) -> Record:
-    """Return every field of ``exchange`` except its number and its time of arrival."""
-    record = {
-        field.name: getattr(exchange, field.name)
-        for field in dataclasses.fields(exchange)
-        if field.name not in _OWN_FIELDS
-    }
+def exchange_to_record(exchange: Exchange, *, request: bool = True) -> Record:
+    """Return every field of ``exchange`` except its number and its time of arrival; without
+    ``request``, only those that change once it has a run or a reply."""
+    names = (*_REQUEST_FIELDS, *_OTHER_FIELDS) if request else _OTHER_FIELDS
+    record = {name: getattr(exchange, name) for name in names}
     record["upstream"] = [dataclasses.asdict(leg) for leg in exchange.upstream]
-    if exchange.verdict is not None:
-        record["verdict"] = dataclasses.asdict(exchange.verdict)
+    if request and exchange.verdict is not None:
+        record["verdict"] = {name: getattr(exchange.verdict, name) for name in _VERDICT_FIELDS}
     return record
 
 
 def update_exchange(exchange: Exchange, record: Record) -> None:
     """Set the fields of ``exchange`` to those in ``record``, which :func:`exchange_to_record`
     made."""
-    fields = dict(record)
-    verdict = fields.pop("verdict", None)
-    for name, value in fields.items():
+    for name, value in record.items():
         setattr(exchange, name, value)
-    exchange.headers = [(name, value) for name, value in exchange.headers]
-    exchange.upstream = [UpstreamLeg(**leg) for leg in exchange.upstream]  # type: ignore[arg-type]
-    if verdict is not None:
+    exchange.upstream = [UpstreamLeg(**leg) for leg in record["upstream"]]
+    if "headers" in record:
+        exchange.headers = [(name, value) for name, value in record["headers"]]
+    if record.get("verdict") is not None:
+        verdict = record["verdict"]
         steps = tuple(Step(*step) for step in verdict["steps"])
         exchange.verdict = Verdict(**{**verdict, "steps": steps})
 
