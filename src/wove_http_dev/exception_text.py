@@ -3,7 +3,6 @@ are."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import traceback
@@ -22,9 +21,9 @@ described."""
 _PLACE_LIMIT = 300
 """Characters of the place of an error."""
 
-CALLERS = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, asyncio.__file__))
-"""The folders of the code that calls tasks: this package and asyncio."""
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
+CALLERS = (os.path.join(os.path.dirname(__file__), ""), os.path.join(_STDLIB, "asyncio", ""))
+"""The folders of the code that calls tasks: this package and asyncio."""
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 

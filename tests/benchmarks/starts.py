@@ -5,6 +5,7 @@ Each figure of processor time is that of processes of their own, children includ
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -56,6 +57,8 @@ def test_it(n{fixture}):
 
 def measure_starts(table: Table, share: float = 1.0) -> None:
     """Add what starts cost to ``table``. ``share`` multiplies the number of rounds."""
+    # Else each process would compile this package, which pip does once.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rounds = max(3, round(ROUNDS * share))
     _processes(table, rounds)
     _worker(table, rounds)
