@@ -10,7 +10,7 @@ from tests.controlled.helpers import Skipped, skip
 from wove_http_dev.controlled.records import ControlledRun, update_exchange
 from wove_http_dev.errors import NotFoundError
 from wove_http_dev.inspector import shapes
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.records import Exchange, Run
 
@@ -93,19 +93,19 @@ def test_dropped_run() -> None:
 
 def accepted() -> Exchange:
     """A request that was answered."""
-    verdict = Verdict(True, "", (Step("signature", True),))
+    verdict = Verdict(True, passed=("signature",))
     return Exchange(5, 1.0, duration=0.5, accepted=True, verdict=verdict, status=200, events=["e"])
 
 
 def refused() -> Exchange:
     """A refused request."""
-    steps = (Step("signature", False, "it differs", "signature-mismatch"),)
-    verdict = Verdict(False, "wrong", steps, hint="sign it", code="signature-mismatch")
+    reason = "signature: it differs"
+    verdict = Verdict(False, reason, hint="sign it", code="signature-mismatch")
     return Exchange(
         5,
         1.0,
         duration=0.5,
-        headers=[("a", "b")],
+        head="a: b",
         frame_type="run_task",
         task_id="t",
         run_id="r",

@@ -10,7 +10,7 @@ import pytest
 from tests.run_records import make_run
 from wove_http_dev.inspector import shapes
 from wove_http_dev.options import Options
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.records import Exchange
@@ -54,8 +54,7 @@ def test_what_was_forwarded() -> None:
 
 def test_verdict() -> None:
     """A verdict has its steps, in words, and what would mend it."""
-    steps = (Step("key", True), Step("signature", False, "differs", "signature-mismatch"))
-    verdict = Verdict(False, steps=steps, code="signature-mismatch")
+    verdict = Verdict(False, "signature: differs", ("key",), code="signature-mismatch")
     found = shapes.exchange_json(Exchange(1, 0.0, verdict=verdict, code=verdict.code))["verdict"]
     assert found["steps"][1] == {
         "code": "signature-mismatch",

@@ -15,14 +15,14 @@ from wove_http_dev.faults import Fault, SlowResponse
 from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.isolated import serialization
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.runs.stubs import StubAnswer
 
-REFUSED = Verdict(False, "key: unknown key 'x'", (Step("key", False, "unknown key 'x'"),))
+REFUSED = Verdict(False, "key: unknown key 'x'", ("headers",))
 
 
 def through_json(record: Any) -> Any:
@@ -50,7 +50,7 @@ def test_bytes(payload: bytes | None) -> None:
     [
         Exchange(1, 0.0),
         Exchange(1, 0.0, method="POST", status=200, events=["task_result"], duration=0.5),
-        Exchange(1, 0.0, headers=[("Host", "localhost")]),
+        Exchange(1, 0.0, head="Host: localhost"),
         Exchange(1, 0.0, accepted=False, verdict=REFUSED),
     ],
     ids=["empty", "served", "headers", "refused"],
@@ -64,7 +64,7 @@ SENT_FIELDS = [
     field.name for field in dataclasses.fields(Exchange) if field.name not in ("number", "received")
 ]
 VALUES = {
-    "headers": [("Host", "localhost")],
+    "head": "Host: localhost",
     "verdict": REFUSED,
     "faults": ["hang"],
     "upstream": [UpstreamLeg(status=200, seconds=0.5)],
@@ -81,7 +81,7 @@ def test_field_of_an_exchange(name: str) -> None:
 
 def test_rest_of_an_exchange() -> None:
     """A record without the request leaves what the other process has of it."""
-    exchange = Exchange(1, 0.0, headers=[("Host", "localhost")], verdict=REFUSED)
+    exchange = Exchange(1, 0.0, head="Host: localhost", verdict=REFUSED)
     copy = copied(exchange)
     exchange.status = 401
     record = through_json(serialization.exchange_to_record(exchange, request=False))

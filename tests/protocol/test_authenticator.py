@@ -545,7 +545,7 @@ class TestBearer:
             ([f"Bearer {SECRET}"] * 2, "headers: Authorization is sent more than once"),
             ([f"Basic {SECRET}"], "headers: Authorization is not of the Bearer scheme"),
             ([SECRET], "headers: Authorization is not of the Bearer scheme"),
-            ([""], "headers: Authorization is not of the Bearer scheme"),
+            ([""], "headers: Authorization is missing"),
             (["Bearer"], "token: is not this worker's token"),
             (["Bearer wrong"], "token: is not this worker's token"),
             ([f"Bearer {SECRET} "], "token: is not this worker's token"),

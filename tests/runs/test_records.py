@@ -15,7 +15,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
-from wove_http_dev.runs.records import LINE_LIMIT, Exchange, Run, RunLog
+from wove_http_dev.runs.records import LINE_LIMIT, Exchange, Run, RunLog, header_lines
 
 LONG = "A" * 100_000
 HOSTILE = "x\n#9 \x1b[2J\u202e\ud800"
@@ -112,10 +112,23 @@ class TestRun:
     )
     def test_repr_of_an_exchange(self, changes: dict[str, Any], text: str) -> None:
         """The repr says what arrived, what was answered, and why."""
-        exchange = Exchange(1, 0.0, headers=[("X", "not shown")])
+        exchange = Exchange(1, 0.0, head="X: not shown")
         for name, value in changes.items():
             setattr(exchange, name, value)
         assert repr(exchange) == text
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [],
+            [("Host", "localhost:1"), ("Accept", "a: b, c")],
+            [("X-Empty", ""), ("X-Space", " "), ("X-Latin", "\x85\xa0")],
+            [("X", "1"), ("X", "2")],
+        ],
+    )
+    def test_headers_of_an_exchange(self, headers: list[tuple[str, str]]) -> None:
+        """Names and values of the headers are as they were recorded, in order."""
+        assert Exchange(1, 0.0, head=header_lines(headers)).headers == headers
 
     def test_delivery(self) -> None:
         """The executor's delivery settings are kept."""

@@ -19,7 +19,7 @@ LARGE = 100_000
 def exchange(journal: Journal, *, refusal: str = "", failure: bool = False) -> Exchange:
     """An exchange with a large header that has ended."""
     opened = journal.open()
-    opened.headers = [("X", "x" * LARGE)]
+    opened.head = "X: " + "x" * LARGE
     opened.refusal, opened.internal_error = refusal, failure
     journal.close(opened)
     return opened

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.run_records import make_run, returned
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.sizes import size_of
@@ -27,12 +27,12 @@ LONG = "x" * 10_000
         {LONG: 1},
         {"a": {"b": [LONG]}},
         Exchange(1, 0.0, target=LONG),
-        Exchange(1, 0.0, headers=[("X", LONG)]),
+        Exchange(1, 0.0, head=f"X: {LONG}"),
         Exchange(1, 0.0, run_id=LONG),
         Exchange(1, 0.0, error=LONG),
         Exchange(1, 0.0, refusal=LONG),
         Exchange(1, 0.0, events=[LONG]),
-        Exchange(1, 0.0, verdict=Verdict(False, steps=(Step("a", False, LONG),))),
+        Exchange(1, 0.0, verdict=Verdict(False, passed=(LONG,))),
         make_run(run_id=LONG),
         make_run(LONG),
         make_run(args_pickle=LONG.encode()),

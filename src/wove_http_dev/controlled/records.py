@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from wove_http_dev.errors import NoAnswerError, NotFoundError
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.records import FINISHED, Exchange, Run, reached
+from wove_http_dev.runs.records import FINISHED, Exchange, Run, header_lines, reached
 
 Json = Mapping[str, Any]
 Skip = Callable[[str], NoReturn]
@@ -174,18 +174,18 @@ def update_exchange(exchange: Exchange, record: Json) -> None:
         setattr(exchange, name, record[name])
     exchange.duration = record["seconds"]
     exchange.frame_type = record["type"]
-    exchange.headers = [(name, value) for name, value in record["headers"]]
+    exchange.head = header_lines(record["headers"])
     exchange.upstream = [
         UpstreamLeg(**{name: each for name, each in leg.items() if name != "text"})
         for leg in record.get("upstream", ())  # an older serve has none
     ]
     verdict = record["verdict"]
     if verdict is not None:
-        steps = tuple(Step(each["text"], each["ok"], "", each["code"]) for each in verdict["steps"])
+        passed = tuple(each["text"] for each in verdict["steps"] if each["ok"])
         exchange.verdict = Verdict(
             bool(record["accepted"]),
             record["refusal"],
-            steps,
+            passed,
             hint=verdict["hint"] or None,
             status=record["status"] or 401,
             code=verdict["code"],

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from wove_http_dev.faults.distributions import Duration, drawn
 from wove_http_dev.faults.fault import AuthStage, Fault
 from wove_http_dev.fields import field
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 
 __all__ = [
     "ClockSkew",
@@ -32,8 +32,7 @@ class RejectAuth(Fault):
     reason: str = field("rejected by a fault", "reason in the JSON body")
 
     def on_auth(self, stage: AuthStage) -> Verdict:
-        step = Step("fault", False, self.reason, "refused-by-fault")
-        return Verdict(False, self.reason, (step,), status=self.status, code=step.code)
+        return Verdict(False, self.reason, status=self.status, code="refused-by-fault")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import cloudpickle
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.protocol.authenticator import Step, Verdict
+from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.credentials import Credentials
 from wove_http_dev.protocol.frames import dumps, loads
 from wove_http_dev.runs.forwarding import UpstreamLeg
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 _OWN_FIELDS = ("number", "received")
 """Fields of an exchange that are not copied: the receiving journal sets its own number and time of
 arrival."""
-_REQUEST_FIELDS = ("method", "target", "headers", "body_size", "verdict")
+_REQUEST_FIELDS = ("method", "target", "head", "body_size", "verdict")
 """Fields of an exchange that do not change once it has a run or a reply: most of its bytes."""
 _OTHER_FIELDS = [
     field.name
@@ -75,12 +75,9 @@ def update_exchange(exchange: Exchange, record: Record) -> None:
     for name, value in record.items():
         setattr(exchange, name, value)
     exchange.upstream = [UpstreamLeg(**leg) for leg in record["upstream"]]
-    if "headers" in record:
-        exchange.headers = [(name, value) for name, value in record["headers"]]
     if record.get("verdict") is not None:
         verdict = record["verdict"]
-        steps = tuple(Step(*step) for step in verdict["steps"])
-        exchange.verdict = Verdict(**{**verdict, "steps": steps})
+        exchange.verdict = Verdict(**{**verdict, "passed": tuple(verdict["passed"])})
 
 
 def run_to_record(run: Run) -> Record:

@@ -21,7 +21,6 @@ from typing import NamedTuple
 from wove_http_dev.hosts import LOCAL_NAMES, Host
 from wove_http_dev.printable import shortened
 from wove_http_dev.protocol.credentials import Credentials
-from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.protocol.nonces import NONCE_LIMIT, NonceMemory
 
@@ -74,9 +73,9 @@ class Verdict:
 
     accepted: bool
     reason: str = ""
-    """Why the request was refused, in words."""
-    steps: tuple[Step, ...] = ()
-    """The checks in order; the last one of a refusal failed."""
+    """Why the request was refused, in words: the check that failed, and what it found."""
+    passed: tuple[str, ...] = ()
+    """The checks that passed, in order; after a colon, what they found."""
     hint: str | None = None
     """On a signature mismatch: a possible cause."""
     status: int = 401
@@ -86,6 +85,15 @@ class Verdict:
     would_match: str | None = None
     """On a signature mismatch: a changed target for which the signature is valid, in words, if one
     was found."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The checks in order; the last one of a refusal failed."""
+        checks = [(text, True, "") for text in self.passed]
+        if not self.accepted:
+            checks.append((self.reason, False, self.code))
+        parts = ((text.partition(": "), ok, code) for text, ok, code in checks)
+        return tuple(Step(name, ok, detail, code) for (name, _, detail), ok, code in parts)
 
     def __repr__(self) -> str:
         if self.accepted:
@@ -107,7 +115,7 @@ def canonical_string(target: str, body_hash: str, timestamp: str, nonce: str) ->
 
 def _signature(secret: bytes, canonical: str) -> str:
     data = canonical.encode("utf-8", "surrogateescape")
-    return "v1=" + hmac.new(secret, data, hashlib.sha256).hexdigest()
+    return "v1=" + hmac.digest(secret, data, "sha256").hex()
 
 
 def _same(left: str, right: str) -> bool:
@@ -115,6 +123,15 @@ def _same(left: str, right: str) -> bool:
     return hmac.compare_digest(
         left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape")
     )
+
+
+class _RefusedError(Exception):
+    """A check failed: why, in words, and the ``code`` and HTTP ``status`` of the refusal."""
+
+    def __init__(self, reason: str, code: str, status: int = 401) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.status = status
 
 
 KnownSecrets = Callable[[], Iterable[tuple[str, bytes]]]
@@ -160,110 +177,88 @@ class Authenticator:
 
     def verify(self, request: Request) -> Verdict:
         """Check ``request`` and return the verdict. Never raises, regardless of the headers."""
-        mode = self.credentials.mode
-        if mode == "none":
-            return self._browser_guard(request)
-        checks = self._signed(request) if mode == "signed" else self._bearer(request)
-        return self._verdict(request, checks)
+        return self._verdict(request, self._check_signed)
 
     def judge_head(self, head: Request) -> Verdict | None:
         """Return the refusal if the head is enough to refuse the request; ``None`` if its body is
         needed. Never raises, regardless of the headers."""
-        mode = self.credentials.mode
-        if mode == "none":
-            verdict = self._browser_guard(head)
-        else:
-            checks = self._signed_head(head) if mode == "signed" else self._bearer(head)
-            verdict = self._verdict(head, checks)
+        verdict = self._verdict(head, self._check_signed_head)
         return None if verdict.accepted else verdict
 
-    def _verdict(self, request: Request, checks: Iterator[Step]) -> Verdict:
-        steps: list[Step] = []
-        for step in checks:
-            steps.append(step)
-            if not step.ok:
-                return self._refused(request, steps)
-        return Verdict(accepted=True, steps=tuple(steps))
-
-    def _refused(self, request: Request, steps: list[Step]) -> Verdict:
-        step = steps[-1]
-        verdict = Verdict(
-            accepted=False,
-            reason=f"{step.name}: {step.detail}",
-            steps=tuple(steps),
-            status=503 if step.code == "nonce-memory-full" else 401,
-            code=step.code,
-        )
-        if step.code == "signature-mismatch":
-            self._explain(verdict, request)
-        return verdict
-
-    def _signed(self, request: Request) -> Iterator[Step]:
-        now = self._clock()
-        yield from self._without_body(request, now)
-        timestamp, nonce, signature = (request.headers[name] for name in SIGNED_HEADERS[1:])
-        canonical = canonical_string(request.target, request.body_hash, timestamp, nonce)
-        yield Step("canonical string", True, canonical.replace("\n", "|")[:400])
-        match = _same(signature, _signature(self.credentials.secret, canonical))
-        yield _step("signature", match, "does not match", "signature-mismatch")
-        if self.credentials.remember_nonces:
-            yield _NONCE_STEPS[self._nonces.remember(nonce, now)]
-
-    def _signed_head(self, head: Request) -> Iterator[Step]:
-        yield from self._without_body(head, self._clock())
-        possible = _SIGNATURE.fullmatch(head.headers[SIGNATURE]) is not None
-        yield _step("signature", possible, "does not match", "signature-mismatch")
-
-    def _without_body(self, request: Request, now: float) -> Iterator[Step]:
-        """Check what needs no body: that all headers are there, the key id, and the timestamp."""
-        yield _check_headers(request.headers)
-        key = request.headers[KEY]
-        known = _same(key, self.credentials.key)
-        yield _step("key", known, f"unknown key {key[:80]!r}", "unknown-key")
-        yield self._timestamp(request.headers[TIMESTAMP], now)
-
-    def _timestamp(self, text: str, now: float) -> Step:
+    def _verdict(
+        self, request: Request, check_signed: Callable[[Request, list[str]], None]
+    ) -> Verdict:
+        """Return the verdict of the checks, each of which adds what passed to a list of texts."""
+        mode, passed = self.credentials.mode, list[str]()
         try:
-            stamp = float(text)
-        except ValueError:
-            detail = f"{text[:40]!r} is not a number of seconds"
-            return Step("timestamp", False, detail, "timestamp-malformed")
-        if not math.isfinite(stamp):
-            return Step("timestamp", False, f"{text[:40]!r} is not finite", "timestamp-malformed")
-        skew = stamp - now
+            if mode == "signed":
+                check_signed(request, passed)
+            elif mode == "bearer":
+                self._check_token(request, passed)
+            else:
+                self._check_origin(request, passed)
+        except _RefusedError as exc:
+            verdict = Verdict(False, str(exc), tuple(passed), status=exc.status, code=exc.code)
+            if exc.code == "signature-mismatch":
+                self._explain(verdict, request)
+            return verdict
+        return Verdict(True, passed=tuple(passed))
+
+    def _check_signed(self, request: Request, passed: list[str]) -> None:
+        now = self._clock()
+        timestamp, nonce, signature = self._check_without_body(request, now, passed)
+        canonical = canonical_string(request.target, request.body_hash(), timestamp, nonce)
+        passed.append("canonical string: " + canonical.replace("\n", "|")[:400])
+        if not _same(signature, _signature(self.credentials.secret, canonical)):
+            raise _RefusedError(*_MISMATCH)
+        passed.append("signature")
+        if self.credentials.remember_nonces:
+            refusal = _NONCE_REFUSALS[self._nonces.remember(nonce, now)]
+            if refusal is not None:
+                raise _RefusedError(*refusal)
+            passed.append("nonce")
+
+    def _check_signed_head(self, head: Request, passed: list[str]) -> None:
+        *_, signature = self._check_without_body(head, self._clock(), passed)
+        if _SIGNATURE.fullmatch(signature) is None:
+            raise _RefusedError(*_MISMATCH)
+
+    def _check_without_body(
+        self, request: Request, now: float, passed: list[str]
+    ) -> tuple[str, str, str]:
+        """Check what needs no body: that all headers are there, the key id, and the timestamp.
+        Return timestamp, nonce and signature."""
+        key, timestamp, nonce, signature = [_only(request, name) for name in SIGNED_HEADERS]
+        passed.append("headers")
+        if not _same(key, self.credentials.key):
+            raise _RefusedError(f"key: unknown key {key[:80]!r}", "unknown-key")
+        passed.append("key")
+        skew = _seconds(timestamp) - now
         if abs(skew) > self.credentials.clock_skew:
             side = "ahead of" if skew > 0 else "behind"
             limit = f"{self.credentials.clock_skew:g} s"
-            detail = f"{abs(skew):.0f} s {side} this clock; limit {limit}"
-            return Step("timestamp", False, detail, "timestamp-skew")
-        return Step("timestamp", True, f"skew {round(skew):+d} s")
+            found = f"{abs(skew):.0f} s {side} this clock; limit {limit}"
+            raise _RefusedError(f"timestamp: {found}", "timestamp-skew")
+        passed.append(f"timestamp: skew {round(skew):+d} s")
+        return timestamp, nonce, signature
 
-    def _bearer(self, request: Request) -> Iterator[Step]:
-        sent = request.headers.getlist("Authorization")
-        if not sent:
-            yield Step("headers", False, "Authorization is missing", "header-missing")
-            return
-        if len(sent) > 1:
-            detail = "Authorization is sent more than once"
-            yield Step("headers", False, detail, "header-repeated")
-            return
-        scheme, _, token = sent[0].partition(" ")
+    def _check_token(self, request: Request, passed: list[str]) -> None:
+        scheme, _, token = _only(request, "Authorization").partition(" ")
         if scheme.lower() != "bearer":  # RFC 9110, 11.1: the scheme is case-insensitive
-            detail = "Authorization is not of the Bearer scheme"
-            yield Step("headers", False, detail, "not-bearer")
-            return
+            reason = "headers: Authorization is not of the Bearer scheme"
+            raise _RefusedError(reason, "not-bearer")
         # http.client writes header values as latin-1, and the request's head was decoded as such.
-        expected = self.credentials.secret.decode("utf-8")
-        match = _same(token, expected)
-        yield _step("token", match, "is not this worker's token", "token-mismatch")
+        if not _same(token, self.credentials.secret.decode("utf-8")):
+            raise _RefusedError("token: is not this worker's token", "token-mismatch")
+        passed.append("token")
 
     def _explain(self, verdict: Verdict, request: Request) -> None:
         """Set ``would_match`` and ``hint`` of ``verdict`` after a signature mismatch."""
-        headers = request.headers
+        headers, digest = request.headers, request.body_hash()
         timestamp, nonce, signature = (headers.get(name) or "" for name in SIGNED_HEADERS[1:])
 
         def matches(secret: bytes, target: str) -> bool:
-            canonical = canonical_string(target, request.body_hash, timestamp, nonce)
+            canonical = canonical_string(target, digest, timestamp, nonce)
             return _same(signature, _signature(secret, canonical))
 
         for what, target in _target_variants(request.target):
@@ -278,7 +273,7 @@ class Authenticator:
             if secret != self.credentials.secret and matches(secret, request.target):
                 verdict.hint = f"it was signed with the secret of {label}"
 
-    def _browser_guard(self, request: Request) -> Verdict:
+    def _check_origin(self, request: Request, passed: list[str]) -> None:
         # Without authentication any web page could POST a pickle to loopback: a cross-site form
         # or fetch cannot set this content type without a preflight, and names its Origin; a
         # rebound DNS name shows in Host (Fetch standard, "CORS-safelisted request-header").
@@ -287,46 +282,49 @@ class Authenticator:
         kind = kinds[0].partition(";")[0].strip().lower() if len(kinds) == 1 else ""
         hosts = headers.getlist("Host")
         host = Host.of_authority(hosts[0]).text.lower() if len(hosts) == 1 else ""
-        step = Step("none", True, "no authentication required")
         if headers.get("Origin") is not None:
-            detail = "a request with an Origin header is refused"
-            step = Step("origin", False, detail, "origin-sent")
-        elif host not in self.hosts:
-            detail = f"{host[:80]!r} is not a name of this worker"
-            step = Step("host", False, detail, "unknown-host")
-        elif kind != "application/json":
-            step = Step("content type", False, "must be application/json", "content-type")
-        if step.ok:
-            return Verdict(accepted=True, steps=(step,))
-        reason = f"{step.name}: {step.detail}"
-        return Verdict(False, reason, (step,), status=403, code=step.code)
+            reason = "origin: a request with an Origin header is refused"
+            raise _RefusedError(reason, "origin-sent", 403)
+        if host not in self.hosts:
+            reason = f"host: {host[:80]!r} is not a name of this worker"
+            raise _RefusedError(reason, "unknown-host", 403)
+        if kind != "application/json":
+            raise _RefusedError("content type: must be application/json", "content-type", 403)
+        passed.append("none: no authentication required")
 
 
-_NONCE_STEPS = {
-    "fresh": Step("nonce", True),
-    "replayed": Step("nonce", False, "this signature was used before", "nonce-replayed"),
-    "full": Step(
-        "nonce",
-        False,
-        "memory is full of nonces still inside the window; try again later",
+_MISMATCH = ("signature: does not match", "signature-mismatch")
+_NONCE_REFUSALS: dict[str, tuple[str, str, int] | None] = {
+    "fresh": None,
+    "replayed": ("nonce: this signature was used before", "nonce-replayed", 401),
+    "full": (
+        "nonce: memory is full of nonces still inside the window; try again later",
         "nonce-memory-full",
+        503,
     ),
 }
 
 
-def _step(name: str, ok: bool, detail: str, code: str) -> Step:
-    """Return a step; ``detail`` and ``code`` are used only if it is not ``ok``."""
-    return Step(name, True) if ok else Step(name, False, detail, code)
+def _only(request: Request, name: str) -> str:
+    """Return the value of the header ``name``, which must be there once and not be empty."""
+    values = request.headers.getlist(name)
+    if len(values) > 1:
+        raise _RefusedError(f"headers: {name} is sent more than once", "header-repeated")
+    if not values or not values[0]:
+        raise _RefusedError(f"headers: {name} is missing", "header-missing")
+    return values[0]
 
 
-def _check_headers(headers: Headers) -> Step:
-    for name in SIGNED_HEADERS:
-        values = headers.getlist(name)
-        if len(values) > 1:
-            return Step("headers", False, f"{name} is sent more than once", "header-repeated")
-        if not values or not values[0]:
-            return Step("headers", False, f"{name} is missing", "header-missing")
-    return Step("headers", True)
+def _seconds(timestamp: str) -> float:
+    try:
+        seconds = float(timestamp)
+    except ValueError:
+        reason = f"timestamp: {timestamp[:40]!r} is not a number of seconds"
+        raise _RefusedError(reason, "timestamp-malformed") from None
+    if not math.isfinite(seconds):
+        reason = f"timestamp: {timestamp[:40]!r} is not finite"
+        raise _RefusedError(reason, "timestamp-malformed")
+    return seconds
 
 
 def _target_variants(target: str) -> Iterator[tuple[str, str]]:

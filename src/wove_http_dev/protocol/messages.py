@@ -6,7 +6,6 @@ import hashlib
 import http
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from wove_http_dev.protocol.headers import Headers
@@ -27,9 +26,8 @@ class Request:
     secure: bool = False
     """Whether the request came over TLS."""
 
-    @cached_property
     def body_hash(self) -> str:
-        """The SHA-256 of the body in hex, which is signed."""
+        """Return the SHA-256 of the body in hex, which is signed."""
         return hashlib.sha256(self.body).hexdigest()
 
 

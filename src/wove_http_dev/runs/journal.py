@@ -18,7 +18,7 @@ from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import print_traceback
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog
+from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, header_lines
 from wove_http_dev.runs.retention import Retention
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
 from wove_http_dev.secret import is_private, replace_cut_secrets, replace_secrets
@@ -128,7 +128,11 @@ class Journal:
     def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
         """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
         kept = headers[:HEADERS_KEPT]
-        exchange.headers = [(name[:NAME_LIMIT], self._redact(name, value)) for name, value in kept]
+        values = "\n".join([value for _, value in kept])  # one search is enough for nearly all
+        redact = self._redact if self.redact(values) != values else _redact_private
+        exchange.head = header_lines(
+            [(name[:NAME_LIMIT], redact(name, value)) for name, value in kept]
+        )
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a
@@ -148,14 +152,7 @@ class Journal:
         return replace_cut_secrets(self.redact(text), self._secrets, REDACTED)
 
     def _redact(self, name: str, value: str) -> str:
-        # Not asked for a long name: is_private() remembers the names that it was asked for.
-        if (
-            len(name) > NAME_LIMIT
-            or is_private(name)
-            or replace_secrets(value, self._secrets) != value
-        ):
-            return REDACTED
-        return value[:TEXT_LIMIT]
+        return _redact_private(name, value) if self.redact(value) == value else REDACTED
 
     def announce(self, exchange: Exchange) -> None:
         """Tell the observers that ``exchange`` has a run."""
@@ -436,6 +433,11 @@ class Journal:
         if len(lines) > limit:
             head += f", the last {limit} of them"
         return "\n".join([head, *(f"  {line}" for line in lines[-limit:])])
+
+
+def _redact_private(name: str, value: str) -> str:
+    # Not asked for a long name: is_private() remembers the names that it was asked for.
+    return REDACTED if len(name) > NAME_LIMIT or is_private(name) else value[:TEXT_LIMIT]
 
 
 def _elapsed() -> float:

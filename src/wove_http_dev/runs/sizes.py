@@ -8,7 +8,7 @@ from itertools import chain
 from sys import getsizeof
 from typing import Any
 
-_FLAT = frozenset({str, bytes, int, float, bool})
+_FLAT = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 def size_of(value: Any, at_most: float = math.inf) -> int:
@@ -17,20 +17,16 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
 
     A text that two fields share counts twice, so the sum is rather too large than too small.
     """
-    if type(value) in _FLAT:
-        return getsizeof(value)
-    total, waiting, seen = 0, [value], {id(value)}
-    while waiting and total <= at_most:
-        container = waiting.pop()
-        total += getsizeof(container)
-        for each in _contents(container):
-            if type(each) in _FLAT:
-                total += getsizeof(each)
-                if total > at_most:
-                    return total
-            elif each is not None and id(each) not in seen:
-                seen.add(id(each))
-                waiting.append(each)
+    total, found, seen = 0, [value], set[int]()
+    for each in found:
+        if type(each) not in _FLAT:
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            found += _contents(each)
+        total += getsizeof(each)
+        if total > at_most:
+            break
     return total
 
 

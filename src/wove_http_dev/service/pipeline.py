@@ -236,7 +236,7 @@ class Pipeline:
         if exchange.target != request.target or reason != verdict.reason:
             # A secret, or what is too long, is where the verdict quotes it: in the target or a key.
             exchange.verdict = replace(
-                verdict, reason=reason, steps=(), hint=None, would_match=None
+                verdict, reason=reason, passed=(), hint=None, would_match=None
             )
 
     def _ran(

@@ -13,7 +13,7 @@ from wove_http_dev.runs.records import Exchange
     [
         (Exchange(1, 0.0, method="GET"), ""),
         (
-            Exchange(1, 0.0, method="GET", headers=[("X-Wove-Key", "default")]),
+            Exchange(1, 0.0, method="GET", head="X-Wove-Key: default"),
             "a GET with X-Wove-Key",
         ),
         (
