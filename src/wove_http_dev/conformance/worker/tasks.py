@@ -10,6 +10,7 @@ version, which Wove requires as well. The functions that report to the checker t
 from __future__ import annotations
 
 import builtins
+import functools
 import pickletools
 import types
 from collections.abc import Callable
@@ -61,11 +62,7 @@ def name_in(payload: bytes) -> str:
     Only the functions of this module and of ``unusual_tasks``, ``dict`` and ``eval`` are
     recognised. Nothing is unpickled.
     """
-    values = {**vars(unusual_tasks), **globals()}
-    known = {
-        *(name for name, value in values.items() if isinstance(value, types.FunctionType)),
-        *("dict", "eval"),
-    }
+    known = _known_names()
     try:
         for _, argument, _ in pickletools.genops(payload):
             if isinstance(argument, str) and argument in known:
@@ -73,6 +70,13 @@ def name_in(payload: bytes) -> str:
     except ValueError:
         pass
     return ""
+
+
+@functools.cache
+def _known_names() -> frozenset[str]:
+    values = {**vars(unusual_tasks), **globals()}
+    functions = (name for name, value in values.items() if isinstance(value, types.FunctionType))
+    return frozenset((*functions, "dict", "eval"))
 
 
 class OnLoad:
@@ -254,13 +258,15 @@ def instance_by_value() -> Any:
     return Made()
 
 
-def resources() -> dict[str, int]:
-    """Return how many threads and open files the worker process has."""
+def resources(collect: bool) -> dict[str, int]:
+    """Return how many threads and open files the worker process has. ``collect`` says to collect
+    garbage before."""
     import gc
     import os
     import threading
 
-    gc.collect()  # objects that the collector can free are not leaks
+    if collect:
+        gc.collect()  # objects that the collector can free are not leaks
     counts = {"threads": threading.active_count()}
     if os.path.isdir("/proc/self/fd"):
         counts["open files"] = len(os.listdir("/proc/self/fd"))
