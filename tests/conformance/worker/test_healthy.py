@@ -51,7 +51,7 @@ def test_the_service_of_this_package_passes(worker: HttpWorker, ids: list[str]) 
 @pytest.mark.parametrize(
     "options",
     [
-        {"security": "bearer"},
+        {"security": "bearer", "tls": False},
         {"security": "none", "tls": False},
         {"response_shape": "list", "tls": False},
         {"response_shape": "frame", "tls": False, "key": "team-a", "path": "/other%20path"},

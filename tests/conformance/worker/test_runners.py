@@ -1,5 +1,9 @@
 """The package's own service passes the cases wherever its task bodies run: in processes, on an
-executor, on Dask, and at another worker service. (That of threads is in ``test_healthy``.)"""
+executor, on Dask, and at another worker service. (That of threads is in ``test_healthy``.)
+
+It speaks plain http here: its https, which is the same with every runner, is checked in
+``test_healthy``, and takes half of the processor time of a check.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +45,8 @@ in_parts = pytest.mark.parametrize(
 @in_parts
 def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
     """With ``runner="processes"`` it passes every case, including SHOULDs."""
-    worker = make_worker(runner="processes", workers=MANY)
-    results = check(worker.url, *ids, jobs=JOBS, secret=str(worker.secret), ca_file=worker.ca_file)
+    worker = make_worker(runner="processes", workers=MANY, tls=False)
+    results = check(worker.url, *ids, jobs=JOBS, secret=str(worker.secret))
     assert failures(results) == []
 
 
@@ -50,14 +54,13 @@ def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
 def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
     """With an executor it passes every case but these SHOULDs."""
     with pool() as executor:
-        worker = make_worker(runner=executor)
+        worker = make_worker(runner=executor, tls=False)
         results = check(
             worker.url,
             *ids,
             exclude=STOPS,
             jobs=JOBS,
             secret=str(worker.secret),
-            ca_file=worker.ca_file,
         )
         worker.stop()  # before its executor is closed
     assert failures(results) == []
@@ -68,14 +71,13 @@ def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
 def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
     """On a Dask cluster it passes every case but the same SHOULDs."""
     pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
-    worker = make_worker(runner="dask", workers=MANY)
+    worker = make_worker(runner="dask", workers=MANY, tls=False)
     results = check(
         worker.url,
         *ids,
         exclude=STOPS,
         jobs=JOBS,
         secret=str(worker.secret),
-        ca_file=worker.ca_file,
     )
     assert failures(results) == []
 
@@ -105,6 +107,7 @@ def test_before_a_reference_worker(
     command = references.command(name, port, "--cert", cert, "--key", key)
     with ServiceCommand(command, "localhost", port):
         worker = make_worker(
+            tls=False,
             upstream=f"https://localhost:{port}/wove/tasks",
             upstream_security="env:WOVE_WORKER_SECRET",
             upstream_ca_file=wove_http_ca.cert_file,
@@ -115,7 +118,6 @@ def test_before_a_reference_worker(
             exclude=BEFORE_UPSTREAM,
             jobs=JOBS,
             secret=str(worker.secret),
-            ca_file=worker.ca_file,
         )
         worker.stop()
     assert failures(results) == []
