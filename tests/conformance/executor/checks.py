@@ -7,6 +7,7 @@ checked at several paces, because its check goes through a limit or a wait in fu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 
@@ -19,6 +20,14 @@ from wove_http_dev.conformance.executor.suite import BUDGET, EXECUTOR_CASES, PRE
 from wove_http_dev.conformance.executor.waits import watch
 from wove_http_dev.conformance.runner import Checking, select
 from wove_http_dev.conformance.worker.machine import MOST
+from wove_http_dev.tls import CertificateAuthority
+
+
+@functools.cache
+def authority() -> CertificateAuthority:
+    """The CA of all checks of this process. To make one, its bundle with the system's CAs, and a
+    TLS context that trusts these takes half of the processor time of a short check."""
+    return CertificateAuthority()
 
 
 @contextmanager
@@ -32,7 +41,7 @@ def checking(
     """A runner of the executor's cases against ``subject``, which has not started. ``slowdown`` is
     the factor for the limits, ``silence`` another one for waits. No case is run a second time: a
     defect may be that a weave hangs."""
-    with trusted_ca() as ca:
+    with trusted_ca(authority()) as ca:
         session = Session(subject, ca, slowdown=lambda: slowdown, silence=silence)
         yield Checking(
             session.case,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.executor.checks import environments, left_open
+from tests.conformance.executor.checks import authority, environments, left_open
 from tests.conformance.executor.conforming_executor import ConformingExecutor
 from tests.support import TIMEOUT
 from wove_http_dev.conformance.executor.context import CaseContext, Session
@@ -28,7 +28,7 @@ def every_weave_ends() -> Iterator[None]:
 @pytest.fixture
 def session() -> Iterator[Session]:
     """A session with an executor without a defect."""
-    with trusted_ca() as ca:
+    with trusted_ca(authority()) as ca:
         subject = ExecutorUnderTest("conforming", ConformingExecutor)
         yield Session(subject, ca, slowdown=lambda: MOST)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.executor.checks import authority
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.cancels import NeverCancels
 from tests.support import TIMEOUT
@@ -31,7 +32,7 @@ from wove_http_dev.runs.records import Exchange
 def check_without_cancels() -> Iterator[CaseContext]:
     """The context of a case for an executor that sends no cancel_task."""
     subject = ExecutorUnderTest("never cancels", NeverCancels)
-    with trusted_ca() as ca, Session(subject, ca).case() as check:
+    with trusted_ca(authority()) as ca, Session(subject, ca).case() as check:
         yield check
 
 
@@ -106,7 +107,7 @@ class FirstRunIsLate(ConformingExecutor):
 def test_a_cancel_task_that_came_before_its_run_is_not_returned() -> None:
     """abandon_run() tries again if a run came only after the cancel_task for it."""
     subject = ExecutorUnderTest("late", FirstRunIsLate)
-    with trusted_ca() as ca, Session(subject, ca).case() as check:
+    with trusted_ca(authority()) as ca, Session(subject, ca).case() as check:
         worker = check.worker()
         worker.hold(ABANDONED)
 

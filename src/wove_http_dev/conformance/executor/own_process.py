@@ -15,14 +15,15 @@ from wove_http_dev.tls import CertificateAuthority
 
 
 @contextmanager
-def trusted_ca() -> Iterator[CertificateAuthority]:
-    """Yield a new certificate authority (CA) that HTTP clients trust by default, and make them
-    bypass proxies for the workers.
+def trusted_ca(ca: CertificateAuthority | None = None) -> Iterator[CertificateAuthority]:
+    """Yield a certificate authority (CA) that HTTP clients trust by default, and make them bypass
+    proxies for the workers. It is ``ca``, which the caller closes, or else a new one.
 
     Both are set in environment variables. Enter the block before the executor is imported, because
     some HTTP clients read the variables at import.
     """
-    with CertificateAuthority() as ca, ExitStack() as stack:
+    with ExitStack() as stack:
+        ca = ca or stack.enter_context(CertificateAuthority())
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
             stack.enter_context(environ.set_variable(name, ca.bundle_file))
         proxyless = dict(os.environ)
