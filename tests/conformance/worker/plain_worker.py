@@ -78,6 +78,8 @@ class PlainWorker:
     """A context manager that serves at ``url``."""
 
     grace = 0.5
+    limit = 64 * 2**20
+    """The most bytes that the body of a request may have."""
     server_class: type[Server] = Server
 
     def __init__(self) -> None:
@@ -103,6 +105,10 @@ class PlainWorker:
         """Called when the server answers a request that is not a POST with an error status."""
 
     def serve(self, handler: Handler) -> None:
+        size = handler.headers.get("Content-Length", "")
+        if size.isdecimal() and int(size) > self.limit:
+            self.refuse_large(handler)
+            return
         body = self.read(handler)
         try:
             self.verify(self.headers(handler), self.target(handler), body)
@@ -118,6 +124,11 @@ class PlainWorker:
             self.answer_cancel(handler, frame)
         else:
             self.answer_run(handler, frame)
+
+    def refuse_large(self, handler: Handler) -> None:
+        """Refuse a request whose body is larger than ``limit``, before it is read."""
+        handler.close_connection = True
+        self.write(handler, 413, {"error": "too large"})
 
     def read(self, handler: Handler) -> bytes:
         sizes = set(handler.headers.get_all("Content-Length", ()))

@@ -65,7 +65,7 @@ REMEDIES = (
         ),
     ),
     (
-        "transport.10 transport.15",
+        "transport.10 transport.15 transport.22",
         Remedy(
             "Read each body to its end, or close the connection with the refusal, and keep nothing "
             "of a request for the next one of its connection.",
@@ -466,11 +466,19 @@ REMEDIES = (
         ),
     ),
     (
-        "limits.11",
+        "limits.11 limits.12",
         Remedy(
             "Answer 413 to a Content-Length above a limit before you read the body, and reserve "
             "memory only for bytes that have come.",
             f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "limits.13",
+        Remedy(
+            "Count the bytes of the chunks that come and answer 413 above the limit, or answer 411 "
+            "to every body in chunks.",
+            f"{_FASTAPI}: wove_tasks()",
         ),
     ),
     (

@@ -49,6 +49,7 @@ from wove_http_dev.conformance.worker.cases.frames import (
     odd_frames,
 )
 from wove_http_dev.conformance.worker.cases.limits import (
+    large_bodies,
     leaks,
     limits,
     requests,
@@ -64,6 +65,7 @@ from wove_http_dev.conformance.worker.cases.transport import (
     lengths,
     request_forms,
     transport,
+    unread_body,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.remedies import REMEDIES
@@ -89,6 +91,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (transport, connections),
     (transport, request_forms),
     (transport, lengths),
+    (transport, unread_body),
     (transport, expect),
     (run, values),
     (errors, error_frames),
@@ -101,6 +104,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (concurrency, side_by_side),
     (concurrency, own_answers),
     (limits, requests),
+    (limits, large_bodies),
     (limits, shared_process),
     (limits, verification_cost),
     (limits, leaks),

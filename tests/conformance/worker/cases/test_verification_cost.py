@@ -26,7 +26,7 @@ REQUESTS = 1500
 
 
 def measured(extra: float, spread: float = 0.0, wrong: float = 200.0) -> list[Block]:
-    """Return a measurement in which a repeated request takes ``extra`` µs longer, give or take
+    """Return a measurement in which a valid request takes ``extra`` µs longer, give or take
     ``spread``."""
     around = (-spread, 0.0, spread, 0.0) * 2
     return [Block((wrong + extra + more) * US, wrong * US) for more in around]

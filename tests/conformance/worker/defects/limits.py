@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 from tests.conformance.worker.defects.base import Hanging, flagged_by
+from tests.conformance.worker.defects.transport import ReadsChunks
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -58,11 +59,52 @@ class DiesOfHalfRequests(Mortal):
 
 @flagged_by("limits.11", "after a request that claims to have 1 TiB, the next task did not run")
 class ReservesWhatIsClaimed(Mortal):
-    def read(self, handler: Handler) -> bytes:
-        if int(handler.headers["Content-Length"]) > 2**32:
-            self.dead = True
-            return b""
-        return super().read(handler)
+    def refuse_large(self, handler: Handler) -> None:
+        self.dead = True
+        hang_up(handler)
+
+
+@flagged_by(
+    "limits.12", r"Content-Length \d+: the connection was closed without an answer; its cli"
+)
+class DropsLargeBodies(PlainWorker):
+    def refuse_large(self, handler: Handler) -> None:
+        hang_up(handler)
+
+
+@flagged_by("limits.12", "was answered with HTTP 500 .*MemoryError.*, before its body was sent")
+class TakesTheBlameForLargeBodies(PlainWorker):
+    def refuse_large(self, handler: Handler) -> None:
+        handler.close_connection = True
+        self.write(handler, 500, {"error": "MemoryError"})
+
+
+@flagged_by("limits.12", "was answered with HTTP 200 .*, before its body was sent")
+class SaysYesToLargeBodies(PlainWorker):
+    def refuse_large(self, handler: Handler) -> None:
+        handler.close_connection = True
+        self.write(handler, 200, {"events": []})
+
+
+@flagged_by(
+    "limits.13", "Content-Length of 16777217 is refused, and as many bytes in chunks were read, "
+)
+class TakesAnyNumberOfChunks(ReadsChunks):
+    """Has a limit for Content-Length only."""
+
+    limit = 16 * 2**20
+
+
+@flagged_by(
+    "limits.13", "Content-Length of 67108865 is refused, and as many bytes in chunks were re"
+)
+class ReservesAChunk(ReadsChunks):
+    """Has no memory for a chunk of 1 TiB, and takes every other one."""
+
+    def chunk(self, handler: Handler, size: int) -> bytes:
+        if size > 2**32:
+            raise MemoryError
+        return super().chunk(handler, size)
 
 
 @flagged_by("limits.04", "after a client that disconnected, the next task did not run")
@@ -106,6 +148,18 @@ class ForgetsByLookingAtAll(PlainWorker):
                 if seen == "":
                     self.nonces.discard(seen)
         super().check_nonce(nonce)
+
+
+@flagged_by("limits.06", "slower .processor time. after .* its time grows with the number of")
+class ForgetsWhenItRemembers(PlainWorker):
+    """Goes through all remembered nonces, ten times, with each request that it accepts."""
+
+    def check_nonce(self, nonce: str) -> None:
+        super().check_nonce(nonce)
+        for _ in range(10):
+            for seen in list(self.nonces):
+                if seen == "":
+                    self.nonces.discard(seen)
 
 
 class Hoards(PlainWorker):

@@ -332,6 +332,12 @@ class ContinuesSmallBodiesOnly(PlainWorker):
         )
 
 
+@flagged_by("transport.22", "the first bytes of the body were taken for a request: .* HTTP 200")
+class LeavesTheBodyOfA413(PlainWorker):
+    def refuse_large(self, handler: Handler) -> None:
+        self.write(handler, 413, {"error": "too large"})
+
+
 class ReadsChunks(PlainWorker):
     """Reads a body in chunks, up to the last one, which is empty."""
 
@@ -340,10 +346,13 @@ class ReadsChunks(PlainWorker):
             return super().read(handler)
         body = b""
         while size := int(handler.rfile.readline(), 16):
-            body += handler.rfile.read(size)
+            body += self.chunk(handler, size)
             handler.rfile.readline()
         self.end(handler)
         return body
+
+    def chunk(self, handler: Handler, size: int) -> bytes:
+        return handler.rfile.read(size)
 
     def end(self, handler: Handler) -> None:
         handler.rfile.readline()
