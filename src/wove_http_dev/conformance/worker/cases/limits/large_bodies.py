@@ -82,12 +82,11 @@ def _refuses(check: CaseContext, size: int) -> bool:
 def _fails_at_a_chunk(check: CaseContext) -> bool:
     """Return whether the service closes the connection when a chunk claims to be too large: it
     looks at no limit before it reads."""
-    deadline = check.deadline(check.silence(WAIT))
-    start = b"%x\r\n" % CLAIMED
+    request = _in_chunks(check, check.service.credentials(b""), b"%x\r\n" % CLAIMED)
     with closing(check.service.connect(check.deadline())) as connection:
-        connection.send(_in_chunks(check, check.service.credentials(b""), start), deadline)
+        connection.send(request, check.deadline())
         try:
-            connection.answer(deadline)
+            connection.answer(check.deadline(check.silence(WAIT)))
         except ConnectionClosed:
             return True
         except NoAnswer:

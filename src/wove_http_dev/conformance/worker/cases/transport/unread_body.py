@@ -26,10 +26,9 @@ def claim(check: CaseContext, connection: Connection, size: int) -> HttpResponse
     answer, or ``None`` if the service waits for the body. Raises :class:`ConnectionClosed` if it
     closes the connection without an answer."""
     headers = {**check.service.credentials(b""), "Content-Length": str(size)}
-    deadline = check.deadline(check.silence(WAIT))
-    connection.send(check.service.request(b"", headers, keep=True), deadline)
+    connection.send(check.service.request(b"", headers, keep=True), check.deadline())
     try:
-        return connection.answer(deadline)
+        return connection.answer(check.deadline(check.silence(WAIT)))
     except AnswerTimeout:
         return None
 
@@ -54,11 +53,10 @@ def body_is_not_a_request(check: CaseContext) -> str:
         if refused.closes:
             return f"HTTP {refused.status}, closed"
         body = commands.encode(commands.run_frame(tasks.nothing))
-        deadline = check.deadline(check.silence(WAIT))
         request = check.service.request(body, check.service.credentials(body), keep=True)
-        connection.send(request, deadline)
+        connection.send(request, check.deadline())
         try:
-            second = connection.answer(deadline)
+            second = connection.answer(check.deadline(check.silence(WAIT)))
         except NoAnswer:
             return f"HTTP {refused.status}; what followed was not answered"
     check.fail(
