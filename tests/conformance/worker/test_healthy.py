@@ -23,12 +23,14 @@ from tests.support import MakeWorker
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.case import SKIPPED
 from wove_http_dev.conformance.worker import context
-from wove_http_dev.conformance.worker.suite import WORKER_CASES
+from wove_http_dev.conformance.worker.suite import FAMILIES, WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 SLOW = ("cancel.06", "cancel.07", "limits.06")
 """Cases that take seconds, and do not depend on the mode."""
+CONNECTIONS = ("transport", "limits", "concurrency")
+"""The families whose cases cut, share or use up connections."""
 
 
 def credentials(worker: HttpWorker) -> dict[str, Any]:
@@ -67,28 +69,33 @@ def test_the_service_of_this_package_passes_in_other_forms(
     assert failures(results) == []
 
 
-@pytest.mark.parametrize("ids", parts(WORKER_CASES, 2), ids=lambda ids: f"{ids[0]}-and-others")
+@pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("name", references.NEEDS)
 def test_a_reference_worker_passes(
     name: str,
-    ids: list[str],
+    scheme: str,
     tmp_path: Path,
     wove_http_ca: CertificateAuthority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The command line starts a reference worker, checks it over https with --strict, and stops
-    it."""
+    """The command line starts a reference worker, checks it with --strict, and stops it: over
+    https what connections are about, over plain http, for half of the processor time, the rest."""
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setattr(context, "SILENCE", SHORT_SILENCE)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
     port, report = references.free_port(), tmp_path / "report.json"
-    cert, key = references.certificate(wove_http_ca, tmp_path)
-    words = ["check", "worker", f"https://localhost:{port}/wove/tasks", "--strict"]
-    words += ["--secret-env", "WOVE_WORKER_SECRET", "--ca-file", wove_http_ca.cert_file]
-    words += ["--cmd", references.command(name, port, "--cert", cert, "--key", key)]
-    for case_id in ids:
-        words += ["--run", case_id]
+    words = ["check", "worker", f"{scheme}://localhost:{port}/wove/tasks", "--strict"]
+    words += ["--secret-env", "WOVE_WORKER_SECRET"]
+    tls: tuple[object, ...] = ()
+    if scheme == "https":
+        cert, key = references.certificate(wove_http_ca, tmp_path)
+        tls = ("--cert", cert, "--key", key)
+        words += ["--ca-file", wove_http_ca.cert_file]
+    words += ["--cmd", references.command(name, port, *tls)]
+    for family in FAMILIES:
+        if (family.name in CONNECTIONS) == (scheme == "https"):
+            words += ["--run", family.name]
     status = main([*words, "--json", str(report)])
     cases = json.loads(report.read_text())["cases"]
     wrong = [(c["id"], c["actual"]) for c in cases if c["status"] not in ("passed", "skipped")]

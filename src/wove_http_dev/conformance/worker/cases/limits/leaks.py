@@ -24,15 +24,15 @@ GARBAGE = 2
 another one."""
 
 
-def _batch(step: Callable[[], object], seconds: float) -> int:
-    """Call ``step`` up to 15 times, and no more after ``seconds``. Return how many times it was
-    called."""
+def _batch(step: Callable[[], object], count: int, seconds: float) -> int:
+    """Call ``step`` up to ``count`` times, and no more after ``seconds``. Return how many times it
+    was called."""
     ends = time.monotonic() + seconds
-    for number in range(BATCH):
+    for number in range(count):
         if time.monotonic() > ends:
             return number
         step()
-    return BATCH
+    return count
 
 
 def _steps(check: CaseContext) -> Mapping[str, Callable[[], object]]:
@@ -104,6 +104,7 @@ class _Counter:
 def nothing_left_behind(check: CaseContext) -> str:
     """A run releases the threads, event loops and files that it used."""
     limit = check.seconds(BATCH_TIME)
+    most = max(FEWEST, int(BATCH * min(1.0, check.session.silence)))
     counter = _Counter(check)
     last = counter.count()
     for kind, step in _steps(check).items():
@@ -111,7 +112,7 @@ def nothing_left_behind(check: CaseContext) -> str:
             raise NotApplicable("the runs take too long to tell")
         held, sizes = [last], []
         for _ in range(2):
-            sizes.append(_batch(step, limit))
+            sizes.append(_batch(step, most, limit))
             held.append(counter.count())
         if min(sizes) < FEWEST:
             raise NotApplicable(f"{min(sizes)} runs in {limit:g} s are too few to tell")
