@@ -6,7 +6,11 @@ from __future__ import annotations
 import pytest
 
 from tests.pytest_plugin.helpers import without_others
+from wove_http_dev.conformance.executor import suite  # noqa: F401 (see below)
 
+# A run of pytest in this process forgets what it imports, and what it needs takes long to import;
+# cryptography cannot be imported twice.
+pytestmark = pytest.mark.usefixtures("wove_http_ca")
 MINE = """
 from wove.environment import HttpEnvironmentExecutor
 
@@ -16,9 +20,9 @@ class Mine(HttpEnvironmentExecutor):
 
 
 def run(pytester: pytest.Pytester, expression: str, *words: str) -> pytest.RunResult:
-    """Run pytest in a subprocess on the cases that match ``expression``."""
+    """Run pytest in this process on the cases that match ``expression``."""
     module = "wove_http_dev.conformance.test_executor_cases"
-    return pytester.runpytest_subprocess(
+    return pytester.runpytest_inprocess(
         *without_others(), "--pyargs", module, "-k", expression, "-rsxfE", *words
     )
 

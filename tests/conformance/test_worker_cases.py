@@ -22,9 +22,9 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(pytester: pytest.Pytester, expression: str, *words: str) -> pytest.RunResult:
-    """Run pytest in a subprocess on the cases that match ``expression``."""
+    """Run pytest in this process on the cases that match ``expression``."""
     options = ("--pyargs", "wove_http_dev.conformance", "-k", expression, "-rsx")
-    return pytester.runpytest_subprocess(*without_others(), *options, *words)
+    return pytester.runpytest_inprocess(*without_others(), *options, *words)
 
 
 def against(worker: PlainWorker) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tests.conformance.worker.defects.run import RunsTwice
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds for one answer, at the middle pace."""
 FLAGGED_ELSEWHERE = {
     "transport.01": "test_hostile",
