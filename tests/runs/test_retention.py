@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.run_records import FAILED, finished_run, make_run, returned
@@ -145,7 +147,10 @@ class TestPayloads:
     def two_runs(self, *, over: int) -> list[Run]:
         """Two runs that take ``over`` bytes more than their journal keeps."""
         runs = [make_run(run_id=name, args={"x": name}) for name in ("old", "new")]
-        journal = Journal(byte_limit=sum(map(size_of, runs)) - over)
+        counted = Journal()
+        for each in runs:
+            counted.add_run(each)
+        journal = Journal(byte_limit=counted.size - over)
         for each in runs:
             journal.add_run(each)
         assert list(journal.runs) == runs
@@ -192,11 +197,19 @@ class TestPayloads:
         journal.finish(slow, returned("late"))
         assert slow.result == "late"
 
-    def test_callable_counts(self) -> None:
-        """The pickled function of a run takes bytes of the journal."""
-        journal = Journal()
-        journal.add_run(make_run(callable_pickle=b"x" * LARGE))
-        assert journal.size > LARGE
+    @pytest.mark.parametrize("payload", ["args_pickle", "callable_pickle"])
+    def test_counts_before_the_run_ends(self, payload: str) -> None:
+        """A payload takes bytes of the journal as soon as its run is added."""
+        journal, fields = Journal(), dict[str, Any]({payload: b"x" * LARGE})
+        journal.add_run(make_run(**fields))
+        assert journal.size >= LARGE
+
+    def test_rest_counts_at_the_end(self) -> None:
+        """All that a run keeps takes bytes of the journal once the run has ended."""
+        journal, ended = Journal(), make_run(run_id="x" * LARGE)
+        journal.add_run(ended)
+        journal.finish(ended, CANCELLED)
+        assert journal.size == size_of(ended)
 
     def test_oldest_callable_is_dropped(self) -> None:
         """Over the byte limit the oldest run's function is dropped."""
@@ -213,6 +226,7 @@ class TestPayloads:
         old._capture = Capture(journal.redact)
         old._capture.write(b"x" * 20_000)
         journal.add_run(old)
+        journal.update_run(old)
         run(journal, 2)
         assert old.output == ""
 

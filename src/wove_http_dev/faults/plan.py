@@ -102,14 +102,16 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The names of the faults, in the order of the stages."""
-        return [self._hits[stage].fault.name for stage in STAGES if stage in self._hits]
+        return [hit.fault.name for hit in self._in_order()]
 
     @property
     def drawn(self) -> Drawn:
         """The numbers drawn for the faults; those of a distribution that each wait draws are added
         to the lists in it."""
-        hits = (self._hits[stage] for stage in STAGES if stage in self._hits)
-        return {text: numbers for hit in hits for text, numbers in hit.drawn.items()}
+        return {text: drawn for hit in self._in_order() for text, drawn in hit.drawn.items()}
+
+    def _in_order(self) -> list[Hit]:
+        return [self._hits[stage] for stage in sorted(self._hits, key=STAGES.index)]
 
 
 def _no_wait(seconds: Duration | None) -> bool:

@@ -8,7 +8,6 @@ to origin form.
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import httptools
 
@@ -40,7 +39,9 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._method = ""
         self._target: list[bytes] = []
-        self._headers: list[tuple[str, str]] = []
+        self._fields: list[tuple[str, str]] = []
+        self._headers = Headers()
+        """The fields, once all of them have arrived."""
         # Not a list: a chunk may be one byte, and a bytes object takes more than 30.
         self._body = io.BytesIO()
         self.body_size = 0
@@ -51,7 +52,6 @@ class RequestReader:
         """Whether the whole request has arrived."""
         self._keep_alive = False
         self._failure: RequestError | None = None
-        self._head: Request | None = None
         self.head_done = False
         self.pipelined = False
         """Whether bytes of a further request arrived. The connection must then be closed."""
@@ -68,10 +68,7 @@ class RequestReader:
             return False
         if self._parser.get_http_version() == "1.0":  # it does not know interim responses
             return False
-        return any(
-            name.lower() == "expect" and value.lower() == "100-continue"
-            for name, value in self._headers
-        )
+        return "100-continue" in map(str.lower, self._headers.getlist("Expect"))
 
     def feed(self, data: bytes) -> bool:
         """Parse ``data``. Returns true once the request is complete. Raises
@@ -114,10 +111,9 @@ class RequestReader:
         version = self._parser.get_http_version().encode("ascii")
         target = b"".join(self._target)
         lines = [b"%s %s HTTP/%s" % (self._method.encode("ascii"), target, version)]
-        for name, value in self._headers:
-            if name.lower() != "upgrade":
-                lines.append(f"{name}: {value}".encode("latin-1"))
-        self._target, self._headers, self._head_size = [], [], 0
+        for name, value in self._headers.without("Upgrade"):
+            lines.append(f"{name}: {value}".encode("latin-1"))
+        self._target, self._fields, self._head_size = [], [], 0
         self.complete = self.head_done = False
         self._parser = httptools.HttpRequestParser(self)
         return self._parse(b"\r\n".join([*lines, b"", rest]))
@@ -134,18 +130,19 @@ class RequestReader:
 
     def head(self) -> Request:
         """Return the request without its body. Call it only once ``head_done`` is true."""
-        if self._head is None:
-            authority, target = _origin_form(b"".join(self._target))
-            headers = Headers(self._headers)
-            if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
-                headers = Headers([("Host", authority), *headers.without("Host")])
-            self._head = Request(self._method, target, headers, b"", self._secure)
-        return self._head
+        return self._request(b"")
+
+    def _request(self, body: bytes) -> Request:
+        authority, target = _origin_form(b"".join(self._target))
+        headers = self._headers
+        if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
+            headers = Headers([("Host", authority), *headers.without("Host")])
+        return Request(self._method, target, headers, body, self._secure)
 
     def request(self) -> Request:
         """Return the request, with as much of its body as has arrived, which the reader then no
         longer keeps. Call it only once ``head_done`` is true."""
-        request = replace(self.head(), body=self._body.getvalue())  # CPython does not copy it
+        request = self._request(self._body.getvalue())  # CPython does not copy it
         self.drop_body()
         return request
 
@@ -179,25 +176,26 @@ class RequestReader:
             return
         self._count_head(len(name) + len(value))
         if not self.head_done:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
-            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+            self._fields.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """Check the complete head, and the size of the body that it announces."""
         if self.complete:
             return
         self.head_done = True
-        if self._parser.get_http_version() not in ("1.0", "1.1"):
+        version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
             self._failure = RequestError(400, "not HTTP/1.1: another version, or none")
             raise self._failure
-        hosts = 0  # exactly one, in HTTP/1.1 (RFC 9112, 3.2)
-        for name, value in self._headers:
-            hosts += name.lower() == "host"
-            if name.lower() == "content-length" and value.isdigit():
-                self._limit_body(int(value))
-        if hosts != 1 and (hosts or self._parser.get_http_version() == "1.1"):
+        self._headers = headers = Headers(self._fields)
+        for length in headers.getlist("Content-Length"):
+            if length.isdigit():
+                self._limit_body(int(length))
+        hosts = len(headers.getlist("Host"))  # exactly one, in HTTP/1.1 (RFC 9112, 3.2)
+        if hosts != 1 and (hosts or version == "1.1"):
             self._failure = RequestError(400, f"{hosts} Host headers, where one is required")
             raise self._failure
-        self._failure = _transfer_failure(self._headers, self._parser.get_http_version())
+        self._failure = _transfer_failure(headers.getlist("Transfer-Encoding"), version)
         if self._failure is not None:
             raise self._failure
 
@@ -238,10 +236,9 @@ class RequestReader:
             raise self._failure
 
 
-def _transfer_failure(headers: list[tuple[str, str]], version: str) -> RequestError | None:
-    """Return why a request with the transfer codings in ``headers`` is not served; ``None`` if it
+def _transfer_failure(fields: list[str], version: str) -> RequestError | None:
+    """Return why a request with the Transfer-Encoding ``fields`` is not served; ``None`` if it
     is."""
-    fields = [value for name, value in headers if name.lower() == "transfer-encoding"]
     if not fields:
         return None
     if version == "1.0":  # a proxy may have passed it on without knowing it (RFC 9112, 6.1)

@@ -33,7 +33,7 @@ class Display(Protocol):
         """Return the text of the result."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Body:
     """The body of a task as the client sent it. Nothing of it was loaded.
 

@@ -51,7 +51,7 @@ class UpstreamLeg:
         return f"upstream {self.status} in {self.seconds * 1000:.1f} ms{kept}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class ForwardedCommand:
     """A command in the request that brought it. A runner that forwards it adds to ``legs``, those
     of the command's exchange."""

@@ -132,23 +132,25 @@ class Retention:
         if not self._count:
             return
         self._run_sizes[run] = 0
-        self.measure_run(run)
+        # The rest of it is measured when it ends: until then it is not removed anyway.
+        self._keep_run(run, len(run.args_pickle) + len(run.callable_pickle or b""))
 
     def measure_run(self, run: Run) -> None:
-        """Measure ``run`` again, which was added or has ended; do nothing if it was removed."""
-        if run not in self._run_sizes:
-            return
+        """Measure ``run`` again, which has changed or ended; do nothing if it was removed."""
+        if run in self._run_sizes:
+            self._keep_run(run, size_of(run))
+
+    def _keep_run(self, run: Run, size: int) -> None:
         self._with_payload[run] = None
         self._with_payload.move_to_end(run)
         if run._has_reached("finished"):
             self._ended[run] = None
-        self._count_run(run)
+        self._count_run(run, size)
         if len(self._run_sizes) > self._count and self._ended:
             self._forget_run()
         self._make_room()
 
-    def _count_run(self, run: Run) -> None:
-        size = size_of(run)
+    def _count_run(self, run: Run, size: int) -> None:
         self._run_bytes += size - self._run_sizes[run]
         self._run_sizes[run] = size
 
@@ -162,7 +164,7 @@ class Retention:
         if len(self._with_payload) > 1:
             run = self._with_payload.popitem(last=False)[0]
             run._drop_payloads()
-            self._count_run(run)
+            self._count_run(run, size_of(run))
         elif len(self._ended) > 1:
             self._forget_run()
         else:
