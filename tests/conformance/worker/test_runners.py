@@ -88,13 +88,16 @@ process; they take most of the time, and ``test_healthy`` runs them."""
 
 
 @in_parts
-@pytest.mark.parametrize("name", references.NEEDS)
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("stdlib", "https"), ("flask", "http"), ("fastapi", "http")]
+)
 def test_before_a_reference_worker(
     make_worker: MakeWorker,
     wove_http_ca: CertificateAuthority,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
+    scheme: str,
     ids: list[str],
 ) -> None:
     """With ``upstream=``, in front of each reference worker, it passes every case that reaches
@@ -104,13 +107,14 @@ def test_before_a_reference_worker(
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
     port = references.free_port()
     cert, key = references.certificate(wove_http_ca, tmp_path)
-    command = references.command(name, port, "--cert", cert, "--key", key)
+    tls = ("--cert", cert, "--key", key) if scheme == "https" else ()
+    command = references.command(name, port, *tls)
     with ServiceCommand(command, "localhost", port):
         worker = make_worker(
             tls=False,
-            upstream=f"https://localhost:{port}/wove/tasks",
+            upstream=f"{scheme}://localhost:{port}/wove/tasks",
             upstream_security="env:WOVE_WORKER_SECRET",
-            upstream_ca_file=wove_http_ca.cert_file,
+            upstream_ca_file=wove_http_ca.cert_file if tls else None,
         )
         results = check(
             worker.url,
