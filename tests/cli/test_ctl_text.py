@@ -362,8 +362,10 @@ def test_color_of_a_stream(
 def test_width_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines for a file have at most 80 columns."""
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", os.terminal_size)
-    assert CtlText.for_stream(io.StringIO()).width == 80
+    with monkeypatch.context() as patch:  # pytest asks for the width as well, before the teardown
+        patch.setattr("shutil.get_terminal_size", os.terminal_size)
+        width = CtlText.for_stream(io.StringIO()).width
+    assert width == 80
 
 
 def test_long_line_says_what_is_left_out() -> None:
