@@ -37,13 +37,13 @@ class RemedyTests:
     def test_every_case_has_one(self) -> None:
         assert [case.id for case in self.cases if case.remedy is None] == []
 
-    def test_every_glob_is_for_a_case(self) -> None:
-        """Every glob of the table matches a case that no line above it matches."""
+    def test_every_word_is_for_a_case(self) -> None:
+        """Every id and family of the table is that of a case without a nearer one."""
         unused = [
-            glob
-            for globs, remedy in self.remedies
-            for glob in globs.split()
-            if not any(case.matches(glob) and case.remedy is remedy for case in self.cases)
+            word
+            for words, remedy in self.remedies
+            for word in words.split()
+            if not any(case.matches(word) and case.remedy is remedy for case in self.cases)
         ]
         assert unused == []
 

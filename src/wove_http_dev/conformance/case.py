@@ -230,17 +230,10 @@ class Family:
 def with_remedies(
     cases: Iterable[Case], remedies: Sequence[tuple[str, Remedy]]
 ) -> tuple[Case, ...]:
-    """Return ``cases``, each with the first of ``remedies`` whose globs, separated by blanks, match
-    it."""
-    return tuple(
-        replace(
-            case,
-            remedy=next(
-                (it for globs, it in remedies if any(map(case.matches, globs.split()))), None
-            ),
-        )
-        for case in cases
-    )
+    """Return ``cases``, each with the remedy of its id, else of its family. With each remedy stand
+    the ids and families that it is for, separated by blanks."""
+    of = {word: remedy for words, remedy in reversed(remedies) for word in words.split()}
+    return tuple(replace(case, remedy=of.get(case.id, of.get(case.family))) for case in cases)
 
 
 def _with_value(body: ParametrizedBody[Parameter], value: Parameter) -> CaseBody:

@@ -56,7 +56,7 @@ REMEDIES = (
         ),
     ),
     (
-        "frames.*",
+        "frames",
         Remedy(
             "POST the frame and put the events of its answer into Wove's queue.",
             f"{_EXECUTOR}: ConformingExecutor._run()",
@@ -115,7 +115,7 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.*",
+        "errors",
         Remedy(
             'Make an event task_error with normalize_exception(source="transport") for '
             "whatever goes wrong between POST and answer.",
@@ -177,7 +177,7 @@ REMEDIES = (
         ),
     ),
     (
-        "security.*",
+        "security",
         Remedy(
             "Connect with ssl.create_default_context() for each https URL, also with "
             "insecure=True, and never try again without TLS.",
@@ -207,7 +207,7 @@ REMEDIES = (
         ),
     ),
     (
-        "routing.*",
+        "routing",
         Remedy(
             "Take from an answer only events whose whole run_id is that of the request.",
             f"{_EXECUTOR}: ConformingExecutor.read()",
@@ -229,7 +229,7 @@ REMEDIES = (
         ),
     ),
     (
-        "cancel.*",
+        "cancel",
         Remedy(
             "POST Wove's cancel_task as it is, at once and besides all runs, to the "
             "same URL; with require_ack wait for its answer.",
@@ -296,7 +296,7 @@ REMEDIES = (
         ),
     ),
     (
-        "time.*",
+        "time",
         Remedy(
             "Give each request one deadline for all of it, from connecting to the last "
             "byte, that closes its connection.",
@@ -335,14 +335,14 @@ REMEDIES = (
         ),
     ),
     (
-        "retries.*",
+        "retries",
         Remedy(
             "Send each frame once as it is, and leave retries, and their run_id, to Wove.",
             f"{_EXECUTOR}: ConformingExecutor.post()",
         ),
     ),
     (
-        "outcome.*",
+        "outcome",
         Remedy(
             "End every run in time with an event for it: give its request a deadline, check "
             "status, JSON, shape and run_id of the answer, and make a task_error of "

@@ -194,7 +194,7 @@ REMEDIES = (
         ),
     ),
     (
-        "auth.*",
+        "auth",
         Remedy(
             "Verify with NetworkExecutorSecurity.verify_headers() of Wove, and refuse "
             "what lacks a header, names another key or matches only in part.",
@@ -247,7 +247,7 @@ REMEDIES = (
         ),
     ),
     (
-        "frames.*",
+        "frames",
         Remedy(
             'Answer with 200 and the JSON object {"events": [...]}, whose task_result '
             "has the base64 of the pickled value as result_pickle.",
@@ -310,7 +310,7 @@ REMEDIES = (
         ),
     ),
     (
-        "run.*",
+        "run",
         Remedy(
             "Load both pickles with cloudpickle and call function(**arguments), with no"
             " parameter of your own in between.",
@@ -349,7 +349,7 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.*",
+        "errors",
         Remedy(
             "Load, call, await and pickle in one try block that catches BaseException, "
             "and answer with a task_error.",
@@ -405,7 +405,7 @@ REMEDIES = (
         ),
     ),
     (
-        "cancel.*",
+        "cancel",
         Remedy(
             "Find the run by its whole run_id, ask it to stop, and answer at once; "
             "answer an unknown or ended run without events.",
@@ -436,7 +436,7 @@ REMEDIES = (
         ),
     ),
     (
-        "concurrency.*",
+        "concurrency",
         Remedy(
             "Serve each request in a thread of its own, or from a pool with more "
             "threads than Wove sends requests.",
@@ -490,7 +490,7 @@ REMEDIES = (
         ),
     ),
     (
-        "limits.*",
+        "limits",
         Remedy(
             "Serve each connection in a thread or coroutine of its own, so that whatever goes "
             "wrong with one, also a client that has gone, ends only that connection.",
