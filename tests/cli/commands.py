@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.cli import preloaded
 from wove_http_dev.cli.main import main
 
 COMMAND = [sys.executable, "-m", "wove_http_dev"]
@@ -21,9 +22,7 @@ PATIENCE = 60.0
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``wove-http-dev`` with ``arguments`` in a child process until it ends."""
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    return preloaded.run(["-m", "wove_http_dev", *arguments], PATIENCE)
 
 
 def run_here(*arguments: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:

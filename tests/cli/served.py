@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli.commands import COMMAND, PATIENCE, WEAVE
+from tests.cli import preloaded
+from tests.cli.commands import PATIENCE, WEAVE
 from tests.runners.processes import is_alive
 
 
@@ -23,7 +24,7 @@ from tests.runners.processes import is_alive
 class Served:
     """A running ``serve`` and the text that it printed before it accepted connections."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | preloaded.Process
     printed: str
 
     @property
@@ -55,10 +56,14 @@ class Served:
         ``body`` is what its task does."""
         application = WEAVE.format(config=self.snippet).replace("return 42", body)
         Path("app.py").write_text(application)
-        script = f"{self.exports}\nexec {sys.executable} app.py\n"
-        return subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        return preloaded.run(["app.py"], PATIENCE, self.environ())
+
+    def environ(self) -> dict[str, str]:
+        """The environment of a shell that executed the printed lines."""
+        script = f"{self.exports}\nexec env -0"
+        done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True)
+        pairs = (each.partition("=")[::2] for each in os.fsdecode(done.stdout).split("\0") if each)
+        return dict(pairs)
 
     def read_until(self, text: str) -> str:
         """Read the log up to the line with ``text``, and return what was read."""
@@ -94,7 +99,7 @@ sys.exit(main())
 """The program of a ``serve`` whose worker never stops."""
 
 
-def read_until(process: subprocess.Popen[str], text: str) -> str:
+def read_until(process: subprocess.Popen[str] | preloaded.Process, text: str) -> str:
     """Read stdout up to the line with ``text``, or its end, and return what was read."""
     assert process.stdout is not None
     lines = []
@@ -107,19 +112,24 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 @contextlib.contextmanager
 def serving(
-    *arguments: str, command: Sequence[str] = COMMAND, until: str = "no_proxy"
+    *arguments: str, command: Sequence[str] = (), until: str = "no_proxy"
 ) -> Iterator[Served]:
     """Run ``serve`` until the block ends, which begins when it has printed the line with
-    ``until``. Its clients are as patient as the tests: a busy machine may take longer than the
-    defaults for one request."""
+    ``until``; in a new interpreter if there is a ``command`` for it. Its clients are as patient as
+    the tests: a busy machine may take longer than the defaults for one request."""
     patience = ["--timeout", f"{PATIENCE:g}", "--delivery-timeout", f"{PATIENCE:g}"]
-    process = subprocess.Popen(
-        [*command, "serve", "--port", "0", *patience, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
+    words = ["serve", "--port", "0", *patience, *arguments]
+    process: subprocess.Popen[str] | preloaded.Process
+    if command:
+        process = subprocess.Popen(
+            [*command, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    else:
+        process = preloaded.Process(["-m", "wove_http_dev", *words])
     with process:
         try:
             printed = read_until(process, until)
@@ -173,13 +183,7 @@ def by_name(
             items=f"{[*items]}, " if items else "",
         )
     )
-    done = subprocess.run(
-        ["bash", "-c", f"{served.exports}\nexec {sys.executable} by_name.py"],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = preloaded.run(["by_name.py"], PATIENCE, served.environ())
     return done.stdout + done.stderr
 
 
@@ -196,11 +200,10 @@ print(w.result.{task})
 
 
 @contextlib.contextmanager
-def client(served: Served, task: str) -> Iterator[subprocess.Popen[str]]:
+def client(served: Served, task: str) -> Iterator[preloaded.Process]:
     """A process that weaves the ``task`` of ``jobs``, until the block ends."""
     Path("client.py").write_text(CLIENT.format(config=served.snippet, task=task))
-    script = f"{served.exports}\nexec {sys.executable} client.py"
-    with subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    with preloaded.Process(["client.py"], served.environ()) as process:
         try:
             yield process
         finally:

@@ -576,7 +576,7 @@ def test_serve_in_the_background() -> None:
     """A SIGINT that was ignored at the start, as in the background of a shell, does not stop
     ``serve``; SIGTERM does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fixture ``interruptible`` restores it
-    with serving() as served:
+    with serving(command=COMMAND) as served:
         served.process.send_signal(signal.SIGINT)
         assert served.weave().stdout == "42\n"
         served.process.send_signal(signal.SIGTERM)

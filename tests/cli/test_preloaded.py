@@ -1,0 +1,55 @@
+"""Preloaded child processes: what a program in one finds, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli import preloaded
+from tests.cli.commands import PATIENCE
+
+SHOW = """
+import json, os, sys
+print(json.dumps([sys.argv, sys.path[0], os.getcwd(), dict(os.environ), __name__]))
+"""
+PRELOADED = "import sys\nprint('wove' in sys.modules)"
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file for a program, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "program.py"
+
+
+def test_what_it_finds(program: Path) -> None:
+    """It finds its arguments, import path, directory, environment and name."""
+    program.write_text(SHOW)
+    done = preloaded.run(["program.py", "-x"], PATIENCE, {"A": "b"})
+    directory = str(program.parent)
+    expected = [["program.py", "-x"], directory, directory, {"A": "b"}, "__main__"]
+    assert json.loads(done.stdout) == expected
+
+
+def test_it_is_preloaded(program: Path) -> None:
+    """Wove is imported before it begins."""
+    program.write_text(PRELOADED)
+    assert preloaded.run(["program.py"], PATIENCE).stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "err"),
+    [
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit('reason')", 1, "reason\n"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, ""),
+    ],
+)
+def test_exit_status(program: Path, line: str, status: int, err: str) -> None:
+    """It ends with the exit status of a new interpreter."""
+    program.write_text(f"import os, signal, sys\n{line}")
+    done = preloaded.run(["program.py"], PATIENCE)
+    assert (done.returncode, done.stderr) == (status, err)
