@@ -49,15 +49,22 @@ def test_a_second_run_that_the_user_can_make() -> None:
     """If a case that failed beside others was not run again, its result says how to run it
     alone."""
     second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
-    assert second.again.endswith("was used up; --jobs 1 --run made-up.01 runs it alone")
+    assert second.again.endswith("; --jobs 1 --run made-up.01 runs it alone")
 
 
 def test_what_was_late_beside_others_and_not_run_again_is_not_decided() -> None:
     """Other cases may be the reason that a case was late: without a second run it has not failed,
     and its result says what was seen."""
     second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
-    assert (second.status, second.actual) == (NOT_RUN, NOT_SEEN_ALONE)
-    assert "while 2 other cases ran (run.01, run.02): a bad answer; it was not" in second.again
+    assert second.status == NOT_RUN
+    assert "while 2 other cases ran (run.01, run.02): a bad answer; --jobs 1" in second.again
+
+
+def test_why_nothing_was_run_again_is_said_once() -> None:
+    """The reason is part of what a report counts, and not of each case's own line."""
+    second = decided(Beside(LATE, OTHERS), result(NOT_RUN, actual="the time was used up"))
+    assert second.actual == f"{NOT_SEEN_ALONE}: the time was used up"
+    assert "used up" not in second.again
 
 
 def test_what_failed_beside_others_and_was_not_run_again_has_failed() -> None:

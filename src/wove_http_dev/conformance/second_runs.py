@@ -19,8 +19,8 @@ NOT_SEEN_ALONE = (
     "a time limit passed while other cases ran, which may be the reason, and the case was not run"
     " again alone"
 )
-"""Why a case is not decided. It is the same for all cases, so that a report counts them in one
-line."""
+"""Why a case is not decided; the reason why it was not run again follows. Both are the same for all
+cases, so that a report counts them in one line."""
 NAMED = 6
 """How many of the cases that ran at the same time a text names."""
 
@@ -65,16 +65,18 @@ def decided(first: Beside, second: Result) -> Result:
 
 def _without_second(first: Beside, why_not: str) -> Result:
     """Return the result of a case that was not run again, for the reason ``why_not``."""
-    again = f"it was not run again alone: {why_not}"
     if not first.others:
-        return replace(first.result, again=again)
+        return replace(first.result, again=f"it was not run again alone: {why_not}")
     alone = f"--jobs 1 --run {first.result.case.id} runs it alone"
     if first.result.status == FAILED and first.result.late:
-        again = f"at first{_while(first.others)}: {first.result.actual}; {again}"
-        first = first._replace(
-            result=replace(first.result, status=NOT_RUN, actual=NOT_SEEN_ALONE, printed="")
+        return replace(
+            first.result,
+            status=NOT_RUN,
+            actual=f"{NOT_SEEN_ALONE}: {why_not}",
+            again=f"at first{_while(first.others)}: {first.result.actual}; {alone}",
+            printed="",
         )
-    return replace(first.result, again=f"{again}; {alone}")
+    return replace(first.result, again=f"it was not run again alone; {alone}")
 
 
 def only_beside(first: Beside, more: str = "") -> Result:
