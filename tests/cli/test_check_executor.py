@@ -155,6 +155,24 @@ def test_an_executor_that_raises(
     assert "'uri' (executor_that_raises.py, line 5)" in " ".join(capsys.readouterr().out.split())
 
 
+def test_an_executor_that_raises_at_some_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every case shows the place of an error that the executor raised."""
+    (tmp_path / "executor_that_raises_late.py").write_text(
+        "from wove.environment import HttpEnvironmentExecutor\n\n"
+        "class Mine(HttpEnvironmentExecutor):\n"
+        "    async def send(self, frame):\n"
+        "        if frame['task_id'] != 'task':\n"
+        "            raise ValueError('another task')\n"
+        "        await super().send(frame)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run("executor_that_raises_late:Mine", "--run", "frames.05") == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "another task (executor_that_raises_late.py, line 6)" in out
+
+
 # Selection and files
 
 

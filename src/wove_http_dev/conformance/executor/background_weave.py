@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.client import wove_config
+from wove_http_dev.conformance.executor.placed_outcome import placed
 from wove_http_dev.conformance.executor.time_limits import note_passed, note_timeout
 from wove_http_dev.weave_outcome import WeaveOutcome, read_outcome, task_returning
 
@@ -100,7 +101,7 @@ class BackgroundWeave:
         else:
             outcome = read_outcome(self._weave.result, task, self.seconds)
         note_timeout(outcome.error)
-        return outcome
+        return placed(outcome)
 
     def cancel(self, seconds: float) -> bool:
         """Cancel the weave and wait at most ``seconds`` for it to end; return whether it has

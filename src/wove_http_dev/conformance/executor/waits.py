@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from wove_http_dev.conformance.executor.placed_outcome import PlacedOutcome
 from wove_http_dev.conformance.executor.time_limits import note_passed, note_timeout
 from wove_http_dev.weave_outcome import WeaveOutcome
 
@@ -69,9 +70,9 @@ async def give_up(run: Any) -> WeaveOutcome:
     """Do what :func:`attempt` does for a run whose timeout is meant to end: it is no sign of a busy
     machine."""
     try:
-        return WeaveOutcome("result", await run)
+        return PlacedOutcome("result", await run)
     except Exception as exc:
-        return WeaveOutcome("error", error=exc)
+        return PlacedOutcome("error", error=exc)
     except asyncio.CancelledError as exc:
         # Wove reports a cancelled run this way. If the script itself was cancelled, it ends anyway.
-        return WeaveOutcome("raised", error=exc)
+        return PlacedOutcome("raised", error=exc)

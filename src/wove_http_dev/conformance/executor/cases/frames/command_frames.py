@@ -16,7 +16,6 @@ from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseCon
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
 from wove_http_dev.conformance.executor.waits import attempt
-from wove_http_dev.user_errors import place_of
 from wove_http_dev.weave_outcome import WeaveOutcome
 
 if TYPE_CHECKING:
@@ -70,8 +69,7 @@ def healthy(check: CaseContext) -> str:
     outcome = check.run_one_weave(worker, {"answer": (42, "ü")})
     if outcome.value != {"answer": (42, "ü")}:
         seen = [exchange.line() for exchange in worker.exchanges]
-        place = place_of(outcome.error) if outcome.error is not None else ""
-        check.fail(f"{outcome}{place}; the worker saw: {'; '.join(seen) or 'nothing'}")
+        check.fail(f"{outcome}; the worker saw: {'; '.join(seen) or 'nothing'}")
     return str(outcome)
 
 
