@@ -31,7 +31,7 @@ LIMIT = 1_000_000
 and counted."""
 BATCH = 65_536
 """Bytes of one write, and of lines after which no more are added to it."""
-PAUSE = 0.01
+PAUSE = 0.05
 """Seconds from one write to the next, so that the lines of a busy service are written together. A
 line that comes after a pause is written at once."""
 PATIENCE = 1.0
