@@ -232,6 +232,57 @@ class TestMalformed:
         assert refusal(b"{}").status == 400
 
 
+def run_with(members: str) -> bytes:
+    """A ``run_task`` with further members, as JSON."""
+    required = f'"type": "run_task", "run_id": "r", "task_id": "t", "callable_pickle": "{CODE}"'
+    return f"{{{required}, {members}}}".encode()
+
+
+CODE = "AAAA"
+AROUND_ARGUMENTS = {
+    "plain": wove_run(),
+    "without a space": run_with('"args_pickle":"BBBB"'),
+    "padding": run_with('"args_pickle": "BBB="'),
+    "empty": run_with('"args_pickle": ""'),
+    "first of two": run_with('"args_pickle": "BBBB", "args_pickle": "CCCC"'),
+    "another kind": run_with('"args_pickle": ["BBBB"]'),
+    "inside an object": run_with('"delivery": {"args_pickle": "BBBB"}, "args_pickle": "CCCC"'),
+    "inside a text": run_with('"x": "\\"args_pickle\\": \\"BBBB", "args_pickle": "CCCC"'),
+    "escaped slash": run_with('"args_pickle": "BBB\\/"'),
+    "not base64": run_with('"args_pickle": "BB!B"'),
+    "padding before the end": run_with('"args_pickle": "B=BBBBBB"'),
+    "line break": run_with('"args_pickle": "BB\nBB"'),
+    "not closed": run_with('"args_pickle": "BBBB')[:-1],
+    "not UTF-8": run_with('"args_pickle": "BBBB"').replace(b"BB", b"\xff\xff", 1),
+    "in a list": b'[{"args_pickle": "BBBB"}]',
+    "in a cancel": wove_cancel(args_pickle="BBBB"),
+}
+
+
+class TestAroundArguments:
+    """A large body, which is parsed without its arguments, decodes as any other."""
+
+    @staticmethod
+    def outcome(body: bytes) -> object:
+        try:
+            return decode(body)
+        except FrameError as exc:
+            return str(exc)
+
+    @pytest.mark.parametrize("body", AROUND_ARGUMENTS.values(), ids=AROUND_ARGUMENTS)
+    def test_outcome(self, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The command, or the error, is that of the same body if it is parsed whole."""
+        whole = self.outcome(body)
+        monkeypatch.setattr(frames, "_LARGE", 0)
+        assert self.outcome(body) == whole
+
+    def test_text_is_not_parsed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The text of large arguments is not parsed, which takes as long as to decode it."""
+        body = run_with(f'"args_pickle": "{"A" * frames._LARGE}"')
+        monkeypatch.setattr(frames, "parse", lambda _: pytest.fail("parsed as a whole"))
+        assert len(decoded_run(body).args_pickle) == frames._LARGE // 4 * 3
+
+
 class TestEvents:
     """Event frames, decoded by Wove's own code."""
 

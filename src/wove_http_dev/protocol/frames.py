@@ -7,11 +7,12 @@ authentication.
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
 import pickle
+import re
 import reprlib
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,6 +23,9 @@ from wove_http_dev.protocol.pickler import Pickler
 
 Event = dict[str, Any]
 _PIECE = 2**20  # characters: a multiple of four
+_LARGE = 2**20
+"""Bytes of a body from which it is parsed without its arguments."""
+_ARGUMENTS = re.compile(rb'"args_pickle"\s*:\s*"')
 _short = reprlib.Repr()
 """A value of a frame, in a message: its ``repr`` could be as large as the frame."""
 _short.maxstring = 200
@@ -61,7 +65,30 @@ class CancelTask:
 def decode(body: bytes) -> RunTask | CancelTask:
     """Return the command frame in ``body``, the JSON of a request that was accepted. Raises
     :class:`FrameError` (400) that says what is wrong."""
-    return _command(parse(body))
+    frame = _parse_around_arguments(body) if len(body) >= _LARGE else None
+    return _command(parse(body) if frame is None else frame)
+
+
+def _parse_around_arguments(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in ``body``, with bytes in place of the text of ``args_pickle``;
+    ``None`` if that cannot be done, as when ``body`` is malformed. To parse a large text takes
+    as long as to decode it."""
+    found = _ARGUMENTS.search(body)
+    if found is None:
+        return None
+    begin, end = found.end(), body.find(b'"', found.end())
+    # An escaped slash is a character of base64 too.
+    if end <= begin or body.find(b"\\", begin, end) >= 0:
+        return None
+    mark = secrets.token_hex(8)  # not what the client may have put there
+    try:
+        frame = json.loads((body[:begin] + mark.encode() + body[end:]).decode())
+        if not isinstance(frame, dict) or frame.get("args_pickle") != mark:
+            return None
+        frame["args_pickle"] = _decode_base64(body[begin:end])
+    except (ValueError, RecursionError):
+        return None
+    return frame
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -88,21 +115,21 @@ def _text(frame: Mapping[str, Any], name: str) -> str:
 
 
 def _payload(frame: Mapping[str, Any], name: str) -> bytes:
-    text = _text(frame, name)
+    value = frame.get(name)
+    if isinstance(value, bytes):  # decoded already; JSON has no bytes
+        return value
     try:
-        return _decode_base64(text)
-    except (binascii.Error, ValueError) as exc:
+        return _decode_base64(_text(frame, name).encode("ascii"))
+    except ValueError as exc:
         raise FrameError(f"{frame.get('type')}: field {name!r} is not base64: {exc}") from exc
 
 
-def _decode_base64(text: str) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     """Decode ``text`` in pieces, between which other threads can run: 64 MiB take long."""
-    if text.find("=", 0, -2) >= 0:  # it would be accepted at the end of a piece
+    if text.find(b"=", 0, -2) >= 0:  # it would be accepted at the end of a piece
         raise ValueError("'=' before the end")
-    decoded = io.BytesIO()
-    for start in range(0, len(text), _PIECE):
-        decoded.write(base64.b64decode(text[start : start + _PIECE], validate=True))
-    return decoded.getvalue()
+    starts = range(0, len(text), _PIECE)
+    return b"".join([base64.b64decode(text[at : at + _PIECE], validate=True) for at in starts])
 
 
 def _choice(frame: Mapping[str, Any], name: str, default: str) -> str:
