@@ -3,7 +3,7 @@
 Subjects without a defect are checked with ``--strict`` again and again: the package's own service,
 the reference workers, and the careful executor. Meanwhile other processes compute without pause.
 Each failed case is a false alarm; so is one that could not be run, or that was skipped though it
-was not in the first check of the subject.
+was not in the first check of the subject, unless it measures the machine's own speed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from tests.conformance.worker import references
 SECRET_ENV = "WOVE_WORKER_SECRET"
 """The variable that the reference workers read."""
 EXECUTOR = "tests.conformance.executor.conforming_executor:ConformingExecutor"
+MEASURES_SPEED = {"limits.06"}
+"""Cases that are rightly skipped on a machine that was not busy during the first check, but is."""
 LONGEST = 400.0
 """Seconds after which a check is given up: no first run begins after 180 s."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +45,7 @@ def soak_conformance(runs: int, busy: int, only: Sequence[str], jobs: int | None
             for name in chosen:
                 began = time.monotonic()
                 alarms, again, skipped = _one_check(name, jobs)
-                more = skipped - skipped_at_first.setdefault(name, skipped)
+                more = skipped - skipped_at_first.setdefault(name, skipped) - MEASURES_SPEED
                 alarms += [f"{case} skipped" for case in sorted(more)]
                 wrong += [f"{name}, run {number}: {alarm}" for alarm in alarms]
                 took = time.monotonic() - began
