@@ -14,6 +14,9 @@ from typing import TypeVar
 
 import pytest
 
+# pytester forgets what a run in this process imports; cryptography cannot be imported twice.
+import wove_http_dev.first_certificate  # noqa: F401
+
 INI = "[pytest]\n"
 """The beginning of an ini file."""
 # pytest-asyncio, from 0.24 on, may warn unless this is set; before, pytest warns if it is.

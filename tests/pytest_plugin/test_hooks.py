@@ -256,7 +256,11 @@ def test_faults_marker(pytester: pytest.Pytester) -> None:
 HEAVY = """
 import sys
 
-HEAVY = {"werkzeug", "trustme", "cryptography", "cloudpickle", "wove", "rich", "httptools"}
+HEAVY = {"werkzeug", "trustme", "cryptography", "cloudpickle", "wove", "rich", "httptools"} | {
+    "wove_http_dev.errors",
+    "wove_http_dev.pytest_plugin.markers",
+    "wove_http_dev.pytest_plugin.strict_check",
+}
 
 def pytest_unconfigure(config):
     print("LOADED", sorted(HEAVY & set(sys.modules)), "asyncio" in sys.modules)

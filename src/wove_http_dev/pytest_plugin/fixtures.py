@@ -11,7 +11,6 @@ import pytest
 
 from wove_http_dev.pytest_plugin.settings import is_remote, seed
 from wove_http_dev.pytest_plugin.stash import WORKERS, is_faulted, join_run
-from wove_http_dev.pytest_plugin.strict_check import check_after_test
 
 AnyWorker = TypeVar("AnyWorker", bound="ClientSide")
 
@@ -84,6 +83,7 @@ def wove_http_worker_factory(
     from wove_http_dev.errors import UsageError
     from wove_http_dev.options import hide_secrets
     from wove_http_dev.pytest_plugin.markers import marked_options, refuse_wrong_options
+    from wove_http_dev.pytest_plugin.strict_check import check_after_test
 
     refuse_wrong_options(request.node, wove_http_options)
     marked = hide_secrets(marked_options(request.node))
@@ -172,6 +172,7 @@ def _wove_http_session_test(
 ) -> Iterator[None]:
     """What one test does with the session's worker; the plugin adds it to the test's fixtures, as
     the first one, so that it ends last."""
+    from wove_http_dev.pytest_plugin.strict_check import check_after_test
     from wove_http_dev.worker import HttpWorker
     from wove_http_dev.worker_side import WorkerSide
 
