@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from tests.conformance.parts import JOBS
 from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.plain_worker import Handler, PlainWorker
 
@@ -48,7 +49,7 @@ class RevealsToken(ComparesPrefixes):
 def test_a_healthy_bearer_worker_is_flagged_by_nothing() -> None:
     """The authentication cases that apply pass; those about signatures are skipped."""
     with Bearer() as worker:
-        results = check(worker.url, "auth.*", bearer=TOKEN)
+        results = check(worker.url, "auth.*", jobs=JOBS, bearer=TOKEN)
     assert failures(results) == []
     skipped = [result for result in results if result.status == "skipped"]
     assert all("this check runs with a bearer token" in result.actual for result in skipped)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.parts import JOBS
 from tests.conformance.worker.checks import check
 from tests.conformance.worker.defects.frames import OwnTaskId
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
@@ -233,5 +234,5 @@ def test_a_failed_case_names_what_was_sent() -> None:
 def test_no_result_shows_the_secret() -> None:
     """No text contains the secret or a part of a signature."""
     with PlainWorker() as worker:
-        results = check(worker.url, "auth.*", secret=SECRET)
+        results = check(worker.url, "auth.*", jobs=JOBS, secret=SECRET)
     assert not any(SECRET in result.sent or "v1=" in result.sent for result in results)
