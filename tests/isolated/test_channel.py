@@ -137,6 +137,31 @@ def test_notification_that_is_awaited(pair: Pair) -> None:
         assert received == list(range(101))
 
 
+def test_notification_that_is_held(pair: Pair) -> None:
+    """A notification that is held is sent with the next message, and handled before it."""
+    received: list[int] = []
+    with (
+        channel(pair[0]) as sending,
+        channel(pair[1], notifications={"number": received.append}),
+    ):
+        sending.notify("number", 1, hold=True)
+        assert sending._held.count(b"\n") == 1
+        sending.request("number", 2, TIMEOUT)
+        assert (received, sending._held) == ([1, 2], b"")
+
+
+def test_response_sends_what_is_held(pair: Pair) -> None:
+    """A response is a next message too: whoever asks gets what was held before it."""
+    received: list[int] = []
+    with (
+        channel(pair[0], {"flush": lambda _: None}) as sending,
+        channel(pair[1], notifications={"number": received.append}) as asking,
+    ):
+        sending.notify("number", 1, hold=True)
+        asking.request("flush", None, TIMEOUT)
+        assert received == [1]
+
+
 def test_notification_whose_handler_raises(pair: Pair) -> None:
     """An exception of a notification's handler does not keep later messages from being handled."""
     complete = threading.Event()

@@ -87,7 +87,7 @@ class ServeLog(JournalObserver):
 
     def run_changed(self, run: Run) -> None:
         """Log that ``run`` is held, or that its body starts, as soon as its arguments are known."""
-        if run.initial_value:
+        if run.initial_value or run.state in FINISHED:
             return
         with self._lock:
             if run.state == "held":

@@ -56,6 +56,8 @@ class Channel:
         self._on_close = on_close
         self._numbers = itertools.count(1)
         self._send_lock = threading.Lock()
+        self._held = b""
+        """Notifications that go with the next message."""
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._open = True
@@ -68,10 +70,11 @@ class Channel:
         self._reader.start()
         return self
 
-    def notify(self, name: str, data: Any) -> None:
-        """Send a notification; it is lost if the other end has closed."""
+    def notify(self, name: str, data: Any, *, hold: bool = False) -> None:
+        """Send a notification; it is lost if the other end has closed. With ``hold``, send it with
+        the next message, which must follow soon."""
         with suppress(OSError):
-            self._send({"name": name, "data": data})
+            self._send({"name": name, "data": data}, hold=hold)
 
     def request(self, name: str, data: Any = None, timeout: float | None = None) -> Any:
         """Send a request, wait for its response, and return what the other end's handler returned.
@@ -106,7 +109,9 @@ class Channel:
             raise UsageError(pending.response["error"])
         return pending.response["data"]
 
-    def _send(self, message: dict[str, Any], timeout: float | None = None) -> bool:
+    def _send(
+        self, message: dict[str, Any], timeout: float | None = None, *, hold: bool = False
+    ) -> bool:
         """Send ``message``. Returns whether the other end could take it within ``timeout`` seconds:
         it does not while it is stopped (SIGSTOP) and another thread sends it a large message."""
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
@@ -115,7 +120,11 @@ class Channel:
         try:
             if timeout is not None and not self._is_writable(timeout):
                 return False
-            self._sock.sendall(line)
+            line, self._held = self._held + line, b""
+            if hold:
+                self._held = line
+            else:
+                self._sock.sendall(line)
             return True
         finally:
             self._send_lock.release()

@@ -48,7 +48,7 @@ class _Reporter(JournalObserver):
     """
 
     def __init__(
-        self, notify: Callable[[str, Any], None], notify_and_wait: Callable[[str, Any], None]
+        self, notify: Callable[..., None], notify_and_wait: Callable[[str, Any], None]
     ) -> None:
         self._notify = notify
         self._notify_and_wait = notify_and_wait
@@ -56,7 +56,8 @@ class _Reporter(JournalObserver):
         """The numbers of open exchanges of which the parent has the request."""
 
     def exchange_opened(self, exchange: Exchange) -> None:
-        self._notify("exchange_opened", {"number": exchange.number, "kind": exchange.kind})
+        data = {"number": exchange.number, "kind": exchange.kind}
+        self._notify("exchange_opened", data, hold=True)
 
     def exchange_updated(self, exchange: Exchange) -> None:
         record = self._record(exchange)
@@ -75,7 +76,7 @@ class _Reporter(JournalObserver):
         return serialization.exchange_to_record(exchange, request=first)
 
     def run_added(self, run: Run) -> None:
-        self._notify("run_added", serialization.run_to_record(run))
+        self._notify("run_added", serialization.run_to_record(run), hold=True)
 
     def run_changed(self, run: Run) -> None:
         self._notify("run_changed", [run.run_id, serialization.changes_to_record(run)])
