@@ -12,6 +12,7 @@ from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.case import SKIPPED
 from wove_http_dev.conformance.worker.cases.limits import verification_cost
 from wove_http_dev.conformance.worker.cases.limits.verification_cost import (
+    ACCEPTED,
     ANSWER,
     PROCESSOR,
     SIZE,
@@ -74,6 +75,16 @@ def test_growth_within_the_noise_is_not_certain() -> None:
 def test_the_time_until_an_answer_must_grow_more(steps: Sequence[float], verdict: bool) -> None:
     """It is less exact than the processor time."""
     assert grows(ANSWER, [measured(step) for step in steps], REQUESTS) is verdict
+
+
+def test_an_accepted_request_must_grow_more() -> None:
+    """What else it costs may grow with the load on the machine."""
+    steps = [measured(step) for step in (3, 140, 280)]
+    assert grows(ACCEPTED, steps, REQUESTS) is False
+
+
+def test_a_memory_that_is_searched_when_it_grows() -> None:
+    assert grows(ACCEPTED, [measured(it) for it in (3, 750, 1500)], REQUESTS) is True
 
 
 def test_a_slow_service_must_grow_more() -> None:
