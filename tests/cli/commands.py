@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli import preloaded
+from tests import preloaded
 from wove_http_dev.cli.main import main
 
 COMMAND = [sys.executable, "-m", "wove_http_dev"]

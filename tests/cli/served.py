@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli import preloaded
+from tests import preloaded
 from tests.cli.commands import PATIENCE, WEAVE
 from tests.runners.processes import is_alive
 

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ import pytest
 
 # pytester forgets what a run in this process imports; cryptography cannot be imported twice.
 import wove_http_dev.first_certificate  # noqa: F401
+from tests import preloaded
 
 INI = "[pytest]\n"
 """The beginning of an ini file."""
@@ -63,7 +63,13 @@ def run_apart(
 ) -> pytest.RunResult:
     """Like `run`, in a child process, which does not import the other plugins, but ``beside``."""
     pytester.makepyfile("from helper import *\n" + source)
-    return pytester.runpytest_subprocess(*without_others(beside), *arguments)
+    done = run_pytest(pytester.path, *without_others(beside), *arguments)
+    return pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), 0)
+
+
+def run_pytest(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest in ``directory``, in a child process."""
+    return preloaded.run(["-m", "pytest", *arguments], 300.0, directory=directory)
 
 
 def run_directory_apart(
@@ -79,11 +85,7 @@ def run_directory_apart(
         beginning = "" if name == "helper" else "from helper import *\n"
         (directory / f"{name}.py").write_text(beginning + source, encoding="utf-8")
     (directory / "tox.ini").write_text(INI + ini, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", *without_others(beside), *arguments]
-    done = subprocess.run(
-        command, cwd=directory, capture_output=True, encoding="utf-8", check=False
-    )
-    return done.stdout.splitlines()
+    return run_pytest(directory, *without_others(beside), *arguments).stdout.splitlines()
 
 
 Made = TypeVar("Made")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from tests.pytest_plugin.helpers import (
     PASSING,
     run,
     run_apart,
+    run_pytest,
     shared,
 )
 
@@ -230,13 +229,7 @@ def pytest_run(directory: Path, files: Mapping[str, str], *arguments: str) -> Re
     for name, text in {"helper.py": HELPER, "pytest.ini": ini, **files}.items():
         (directory / name).write_text(text)
     left_out = [f"-pno:{name}" for name in OTHER_PLUGINS if name != "asyncio"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *left_out, *arguments],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_pytest(directory, *left_out, *arguments)
     return Result(done.returncode, done.stdout, done.stderr, directory)
 
 

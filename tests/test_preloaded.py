@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import preloaded
+from tests import preloaded
 from tests.cli.commands import PATIENCE
 
 SHOW = """
@@ -53,3 +53,24 @@ def test_exit_status(program: Path, line: str, status: int, err: str) -> None:
     program.write_text(f"import os, signal, sys\n{line}")
     done = preloaded.run(["program.py"], PATIENCE)
     assert (done.returncode, done.stderr) == (status, err)
+
+
+def test_encoding(program: Path) -> None:
+    """``PYTHONIOENCODING`` is the encoding of its streams."""
+    program.write_text("print(ascii('\\xe4')); print('\\xe4')")
+    done = preloaded.run(["program.py"], PATIENCE, {"PYTHONIOENCODING": "ascii"})
+    assert (done.stdout, "UnicodeEncodeError" in done.stderr) == ("'\\xe4'\n", True)
+
+
+def test_warnings(program: Path) -> None:
+    """``PYTHONWARNINGS=error`` makes an exception of a warning."""
+    program.write_text("import warnings\nwarnings.warn('first')")
+    done = preloaded.run(["program.py"], PATIENCE, {"PYTHONWARNINGS": "error"})
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "UserWarning: first")
+
+
+def test_assertions_of_a_test_run(program: Path) -> None:
+    """A test run says what was compared."""
+    program.write_text("def test():\n    assert 1 + 1 == 3")
+    done = preloaded.run(["-m", "pytest", "-q", "program.py"], PATIENCE)
+    assert (done.returncode, "assert (1 + 1) == 3" in done.stdout) == (1, True)

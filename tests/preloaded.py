@@ -1,9 +1,10 @@
-"""Child processes in which Wove and the package are imported already.
+"""Child processes in which pytest, Wove and the package are imported already.
 
 The fork server of ``multiprocessing`` forks them, which takes a tenth of the processor time of a
 new interpreter. A program finds its arguments, environment, directory and standard streams as in
-one, and ends with an exit status; but of the variables for Python itself only
-``PYTHONWARNINGS=error`` has an effect, and functions registered with ``atexit`` are not called.
+one, and ends with an exit status; but of the variables for Python itself only ``PYTHONIOENCODING``
+and ``PYTHONWARNINGS=error`` have an effect, and functions registered with ``atexit`` are not
+called. A test run imports the package again, because pytest rewrites its assertions.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import warnings
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 from unittest import mock
 
+import pytest  # noqa: F401
 import wove  # noqa: F401
 
 import wove_http_dev.cli.exec
@@ -45,17 +48,23 @@ class Process:
     """A running program: ``-m MODULE`` or a file, and its arguments. Has what tests use of
     ``subprocess.Popen``."""
 
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
         _start_server()
         (read_out, out), (read_err, err) = os.pipe(), os.pipe()
         environment = dict(os.environ if environ is None else environ)
         with Connection(out, readable=False) as given_out, Connection(err, readable=False) as given:
             self._process = _SERVER.Process(
-                target=_run, args=([*words], environment, os.getcwd(), given_out, given)
+                target=_run,
+                args=([*words], environment, str(directory or Path.cwd()), given_out, given),
             )
             self._process.start()
-        self.stdout: IO[str] | None = os.fdopen(read_out, errors="replace")
-        self.stderr: IO[str] | None = os.fdopen(read_err, errors="replace")
+        self.stdout: IO[str] | None = os.fdopen(read_out, encoding="utf-8", errors="replace")
+        self.stderr: IO[str] | None = os.fdopen(read_err, encoding="utf-8", errors="replace")
 
     def __enter__(self) -> Process:
         return self
@@ -115,10 +124,13 @@ class Process:
 
 
 def run(
-    words: Sequence[str], timeout: float, environ: Mapping[str, str] | None = None
+    words: Sequence[str],
+    timeout: float,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program until it ends, or is killed after ``timeout`` seconds."""
-    with Process(words, environ) as process:
+    with Process(words, environ, directory) as process:
         out, err = process.communicate(timeout)
         assert process.returncode is not None
         return subprocess.CompletedProcess([*words], process.returncode, out, err)
@@ -134,14 +146,20 @@ def _run(
     for number, stream in enumerate((out, err), start=1):
         os.dup2(stream.fileno(), number)
         stream.close()
+    encoding = environ.get("PYTHONIOENCODING", "utf-8")
     sys.stdin = sys.__stdin__ = os.fdopen(0, closefd=False)  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = os.fdopen(  # type: ignore[misc]
+        1, "w", encoding=encoding, closefd=False
+    )
     sys.stderr = sys.__stderr__ = os.fdopen(  # type: ignore[misc]
-        2, "w", buffering=1, errors="backslashreplace", closefd=False
+        2, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False
     )
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if environ.get("PYTHONWARNINGS") == "error":
         warnings.simplefilter("error")
+    if words[:2] == ["-m", "pytest"]:
+        for name in [name for name in sys.modules if name.startswith(("tests", "wove_http_dev"))]:
+            del sys.modules[name]
     if words[0] == "-m":
         sys.argv = words[1:]
         sys.path.insert(0, directory)
