@@ -49,10 +49,11 @@ class DeliveryTimeoutError(Exception):
         (TimeoutError(), True),
         (DeliveryTimeoutError(), True),
         (OSError("<urlopen error timed out>"), True),
+        (OSError("TimeoutError: no answer yet"), True),
         (ValueError("boom"), False),
         (None, False),
     ],
-    ids=["timeout", "delivery", "text", "another", "none"],
+    ids=["timeout", "delivery", "text", "name in the text", "another", "none"],
 )
 def test_the_error_of_a_run_that_timed_out_is_noted(
     error: BaseException | None, passed: bool

@@ -5,7 +5,10 @@ A case that fails after that may have failed because the machine was busy, so it
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
+
+_TIMEOUT = re.compile(r"time(d|s|) ?out", re.IGNORECASE)
 
 
 class TimeLimits:
@@ -38,6 +41,6 @@ def note_timeout(error: BaseException | None) -> None:
     if error is None:
         return
     # Wove's own DeliveryTimeoutError is no TimeoutError.
-    timeout = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
-    if timeout or "timed out" in str(error):
+    named = f"{type(error).__name__}: {error}"
+    if isinstance(error, TimeoutError) or _TIMEOUT.search(named):
         note_passed()
