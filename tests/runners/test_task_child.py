@@ -164,3 +164,14 @@ class TestProcess:
             os.close(read)
             os.close(write)
         assert len(found) == 3 + 2 + 1  # and the one that lists them
+
+
+def test_it_imports_nothing_of_the_service() -> None:
+    """A process starts again after each cancel; with the options and the journal that would take
+    a third longer."""
+    program = "import wove_http_dev.runners.task_child, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    kept_out = {f"wove_http_dev.{name}" for name in ("options", "runs.journal", "runs.records")}
+    assert kept_out & {*done.stdout.split()} == set()
