@@ -213,8 +213,7 @@ class Authenticator:
             raise _RefusedError(*_MISMATCH)
         passed.append("signature")
         if self.credentials.remember_nonces:
-            refusal = _NONCE_REFUSALS[self._nonces.remember(nonce, now)]
-            if refusal is not None:
+            if (refusal := _NONCE_REFUSALS[self._nonces.remember(nonce, now)]) is not None:
                 raise _RefusedError(*refusal)
             passed.append("nonce")
 

@@ -40,8 +40,7 @@ class RequestReader:
         self._method = ""
         self._target: list[bytes] = []
         self._fields: list[tuple[str, str]] = []
-        self._headers = Headers()
-        """The fields, once all of them have arrived."""
+        self._headers = Headers()  # once all fields have arrived
         # Not a list: a chunk may be one byte, and a bytes object takes more than 30.
         self._body = io.BytesIO()
         self.body_size = 0

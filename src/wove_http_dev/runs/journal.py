@@ -130,9 +130,8 @@ class Journal:
         kept = headers[:HEADERS_KEPT]
         values = "\n".join([value for _, value in kept])  # one search is enough for nearly all
         redact = self._redact if self.redact(values) != values else _redact_private
-        exchange.head = header_lines(
-            [(name[:NAME_LIMIT], redact(name, value)) for name, value in kept]
-        )
+        shown = [(name[:NAME_LIMIT], redact(name, value)) for name, value in kept]
+        exchange.head = header_lines(shown)
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a

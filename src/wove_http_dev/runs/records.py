@@ -188,8 +188,7 @@ class Exchange:
 
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> str:
-    """Return names and values of headers as text for :attr:`Exchange.head`: one text takes less
-    memory than a list of pairs, and is measured in a tenth of the time."""
+    """Return headers as text for :attr:`Exchange.head`, which is measured sooner than pairs."""
     return "\n".join([f"{name}: {value}" for name, value in headers])
 
 
