@@ -14,6 +14,7 @@ from tests.conformance.executor.defects import DEFECTS
 from tests.conformance.executor.defects.base import Defect
 from tests.conformance.executor.defects.cancels import LetsThreadsDie, NeverCancels
 from tests.conformance.executor.defects.commands import OneAtATime
+from tests.conformance.executor.defects.kept import RemembersTheSecret
 from tests.conformance.paces import PACES
 from tests.conformance.parts import JOBS, parts
 from wove_http_dev.cli.main import main
@@ -37,6 +38,8 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ssl, "_create_default_https_context", verified)
             patch.setenv("A_FLAWED_EXECUTOR", "not yet")
+            if issubclass(defect.executor, RemembersTheSecret):
+                patch.setattr(defect.executor, "known", {})
             said = failed(check(subject, defect.case, slowdown=pace, silence=pace))
         if re.search(defect.says, said.get(defect.case, ""), re.DOTALL):
             return
