@@ -7,6 +7,7 @@ says what happened in words, never by colour alone.
 from __future__ import annotations
 
 import json
+import math
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -155,7 +156,7 @@ def short_id(run_id: str) -> str:
 
 def time_of_day(seconds: float) -> str:
     """Return the local time of ``seconds`` since the epoch, to the millisecond."""
-    return f"{_to_the_second(int(seconds))}.{int(seconds % 1 * 1000):03d}"
+    return f"{_to_the_second(math.floor(seconds))}.{int(seconds % 1 * 1000):03d}"
 
 
 @lru_cache(maxsize=16)  # a busy service logs hundreds of lines a second
