@@ -22,6 +22,17 @@ def test_it({fixtures}, isolated):
 def test_real(wove_http_worker):
     assert weave_one() == 42 and not Path("/only/here").exists()
 
+def weave_with_fault(worker):
+    with worker.inject("status"), pytest.raises(Exception):
+        weave_one()
+
+def test_fault({fixtures}):
+    weave_with_fault(wove_http_worker)
+
+@pytest.mark.wove_http(isolated=True)
+def test_real_fault(wove_http_worker):
+    weave_with_fault(wove_http_worker)
+
 @PROCESSES
 def test_processes({fixtures}):
     assert weave_one() == 42
@@ -32,7 +43,15 @@ def test_real_processes(wove_http_worker):
 """
 
 
-TESTS = ("test_it[False]", "test_it[True]", "test_real", "test_processes", "test_real_processes")
+TESTS = (
+    "test_it[False]",
+    "test_it[True]",
+    "test_real",
+    "test_fault",
+    "test_real_fault",
+    "test_processes",
+    "test_real_processes",
+)
 ORDERS = {"test_fs_first": "fs, wove_http_worker", "test_worker_first": "wove_http_worker, fs"}
 
 
@@ -51,6 +70,6 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.parametrize("module", ORDERS)
 @pytest.mark.parametrize("test", TESTS)
 def test_beside_pyfakefs(lines: list[str], module: str, test: str) -> None:
-    """A worker, also one with a process of its own or for its tasks, serves in a fake file system,
-    whichever fixture comes first, and after it."""
+    """A worker, also one with a fault or with a process of its own or for its tasks, serves in a
+    fake file system, whichever fixture comes first, and after it."""
     assert f"PASSED {module}.py::{test}" in lines, "\n".join(lines)

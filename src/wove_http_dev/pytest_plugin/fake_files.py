@@ -10,7 +10,8 @@ def keep_files_real() -> None:
     """Let OpenSSL, which knows real files only, read certificates while pyfakefs's ``fs`` is in
     use.
 
-    The modules are imported here because ``fs`` changes for good what is imported meanwhile.
+    The modules are imported here because ``fs`` changes for good what is imported meanwhile, and
+    removes it from ``sys.modules`` at its end: a second import would make other classes of faults.
     """
     import wove_http_dev.ca_bundle
     import wove_http_dev.first_certificate
@@ -20,7 +21,12 @@ def keep_files_real() -> None:
 
     pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
     if pyfakefs is not None:
+        import wove_http_dev.explain.report
+        import wove_http_dev.faults.catalogue
+        import wove_http_dev.faults.text
+        import wove_http_dev.orders.order
         import wove_http_dev.runners.processes
+        import wove_http_dev.strict
 
         pyfakefs.Patcher.SKIPMODULES.update(
             (wove_http_dev.ca_bundle, wove_http_dev.tls, wove_http_dev.tls_contexts)
