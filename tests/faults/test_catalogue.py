@@ -150,6 +150,14 @@ def test_every_class_can_be_imported(name: str) -> None:
     assert getattr(faults, FAULTS[name].__name__) is FAULTS[name]
 
 
+def test_what_a_star_imports() -> None:
+    """``from wove_http_dev.faults import *`` gives the faults, and no name of ``typing``'s."""
+    names: dict[str, object] = {}
+    exec("from wove_http_dev.faults import *", names)
+    assert names.keys() >= {"FAULTS", "Fault", "SlowResponse"}
+    assert not names.keys() & {"Any", "ModuleType", "TYPE_CHECKING", "annotations"}
+
+
 def test_an_imported_class_has_its_type() -> None:
     """A type checker knows the fields of a class imported from the package."""
     delay: Duration = SlowResponse(delay=2.0).delay

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from wove_http_dev.faults.run import *
     from wove_http_dev.faults.wire import *
 else:
+    _FOR_THIS_MODULE = ("Any", "ModuleType", "TYPE_CHECKING", "annotations")
 
     def __getattr__(name: str) -> Any:
         from wove_http_dev.faults.catalogue import FAULTS
@@ -54,8 +55,9 @@ else:
         names.update({kind.__name__: kind for kind in FAULTS.values()}, FAULTS=FAULTS)
         names["__all__"] = [
             each
-            for each, value in names.items()
+            for each, value in list(names.items())  # another thread may import a module
             if not each.startswith("_") and not isinstance(value, ModuleType)
+            if each not in _FOR_THIS_MODULE
         ]
         if name not in names:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
