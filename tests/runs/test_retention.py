@@ -63,6 +63,16 @@ class TestBytes:
             journal.finish(each, CANCELLED)
         assert journal.size <= 5 * LARGE
 
+    def test_runs_of_another_process(self) -> None:
+        """A run of another process, which may have ended when it is added, counts with its
+        texts."""
+        journal = Journal(byte_limit=5 * LARGE)
+        for _ in range(20):
+            each = make_run()
+            each.state, each.args_text = "succeeded", "x" * LARGE
+            journal.adopt_run(each)
+        assert 2 * LARGE < journal.size <= 5 * LARGE
+
     def test_long_messages(self) -> None:
         """Runs whose error messages fill the journal are removed."""
         journal = Journal(byte_limit=5 * LARGE)

@@ -294,6 +294,7 @@ class Journal:
         """Add a ``run`` of another process, which also sets when it was answered."""
         with self._changed:
             self._kept.add_run(run)
+            self._kept.measure_run(run)
 
     @property
     def exchanges(self) -> list[Exchange]:
