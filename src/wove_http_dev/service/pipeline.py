@@ -233,8 +233,14 @@ class Pipeline:
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
         reason = self.journal.clean(verdict.reason)
-        if exchange.target != request.target or reason != verdict.reason:
-            # A secret, or what is too long, is where the verdict quotes it: in the target or a key.
+        quoted = "\n".join(verdict.passed)
+        if (
+            exchange.target != request.target
+            or reason != verdict.reason
+            or self.journal.redact(quoted) != quoted
+        ):
+            # A secret, or what is too long, is where the verdict quotes it: in the target, a key
+            # or a nonce.
             exchange.verdict = replace(
                 verdict, reason=reason, passed=(), hint=None, would_match=None
             )

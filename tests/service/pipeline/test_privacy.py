@@ -73,6 +73,16 @@ def test_secret_as_key_id_is_redacted_in_the_verdict(worker: HttpWorker) -> None
     assert str(worker.secret) not in str(vars(worker.exchanges[-1]))
 
 
+def test_secret_as_nonce_is_redacted_in_the_verdict(worker: HttpWorker) -> None:
+    """Of a client that sends the secret as its nonce, the checks of the verdict do not show the
+    secret."""
+    nonce = {"X-Wove-Nonce": str(worker.secret)}
+    send_one(worker, signed_bytes(worker, run_frame(answer), **nonce))
+    verdict = worker.exchanges[-1].verdict
+    assert verdict is not None
+    assert str(worker.secret) not in str(verdict.steps)
+
+
 def test_secret_as_key_id_is_redacted_in_the_refusal(worker: HttpWorker) -> None:
     """The reply to a client that mixes up secret and key id does not show the secret."""
     key = {"X-Wove-Key": str(worker.secret)}
