@@ -15,7 +15,15 @@ from wove import weave
 
 from tests.faults.helpers import error_of, weave_many
 from tests.isolated.helpers import child_of, pid_of
-from tests.support import TIMEOUT, answer, run_frame, send_one, signed_bytes, weave_one
+from tests.support import (
+    TIMEOUT,
+    answer,
+    cancel_frame,
+    run_frame,
+    send_one,
+    signed_bytes,
+    weave_one,
+)
 from wove_http_dev import CertificateAuthority, Fault, HttpWorker, UsageError
 from wove_http_dev.errors import StrictnessError
 from wove_http_dev.isolated.channel import Channel
@@ -291,6 +299,22 @@ def test_an_idle_process_that_ends_by_itself_is_a_violation(isolated: HttpWorker
     assert child.ended.wait(TIMEOUT)
     with pytest.raises(StrictnessError, match="the worker process ended by itself"):
         isolated.check()
+
+
+def test_a_cancel_is_reported_before_it_waits(shared: HttpWorker) -> None:
+    """The journal has a cancel_task before its run was waited for, and so if the process ends
+    meanwhile."""
+    seen: list[tuple[str | None, int | None]] = []
+
+    class Seen(JournalObserver):
+        def exchange_updated(self, exchange: Exchange) -> None:
+            seen.append((exchange.frame_type, exchange.status))
+
+    observer = Seen()
+    shared.journal.observe(observer)
+    send_one(shared, signed_bytes(shared, cancel_frame("a", mode="require_ack")))
+    shared.journal.stop_observing(observer)
+    assert seen == [("cancel_task", None), ("cancel_task", 200)]
 
 
 def test_a_requested_crash_is_not_a_violation(isolated: HttpWorker) -> None:

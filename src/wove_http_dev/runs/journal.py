@@ -154,7 +154,7 @@ class Journal:
         return _redact_private(name, value) if self.redact(value) == value else REDACTED
 
     def announce(self, exchange: Exchange) -> None:
-        """Tell the observers that ``exchange`` has a run."""
+        """Tell the observers that ``exchange`` has a run, or is to cancel one."""
         self._notify_observers(lambda observer: observer.exchange_updated(exchange))
 
     def update(self, exchange: Exchange) -> None:

@@ -17,7 +17,8 @@ class JournalObserver:
         """Called when ``exchange``, a request or a failed connection, was added."""
 
     def exchange_updated(self, exchange: Exchange) -> None:
-        """Called when ``exchange`` has a run or a reply, before the reply is written."""
+        """Called when ``exchange`` has a run or is to cancel one; and when it has a reply, before
+        the reply is written."""
 
     def exchange_closed(self, exchange: Exchange) -> None:
         """Called when ``exchange`` has ended."""

@@ -314,6 +314,7 @@ class Pipeline:
     def _cancelled(
         self, request: Request, command: CancelTask, plan: Plan, exchange: Exchange
     ) -> Reply:
+        self.journal.announce(exchange)  # in case the process ends while the run is waited for
         forward, runner = None, self.runner
         if isinstance(runner, Forwarder):
             runner.refuse_loop(request)
