@@ -66,8 +66,8 @@ class Inspector:
         self.control.close()
 
     def _stream(self, last_event_id: str | None) -> EventStream:
-        # Not before: the notes of a run's ten changes take 5 % of the time of a small task, and a
-        # stream continues only an earlier one.
+        # Not before the first stream: to note the ten changes of a run takes 5 % of the time of a
+        # small task, and a stream needs no change from before the first one.
         self._journal.observe(self.events)
         return self.events.stream(last_event_id)
 

@@ -1,8 +1,9 @@
 """Requests and notifications between two processes: JSON lines over a connected socket.
 
 Notifications are handled in the order in which they were sent, on the reader's thread. Each request
-is handled in a new thread, because it may block; but a request by the name of a notification is
-handled as that one, so that its response says that it, and what was sent before, was handled.
+is handled in a new thread, because it may block. A request with the name of a notification is
+handled like the notification, on the reader's thread: its response says that the other end has
+handled it and every notification before it.
 """
 
 from __future__ import annotations

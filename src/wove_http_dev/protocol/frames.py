@@ -24,7 +24,7 @@ from wove_http_dev.protocol.pickler import Pickler
 Event = dict[str, Any]
 _PIECE = 2**20  # characters: a multiple of four
 _LARGE = 2**20
-"""Bytes of a body from which it is parsed without its arguments."""
+"""Bytes from which a body is parsed without the text of its arguments."""
 _ARGUMENTS = re.compile(rb'"args_pickle"\s*:\s*"')
 _short = reprlib.Repr()
 """A value of a frame, in a message: its ``repr`` could be as large as the frame."""

@@ -188,7 +188,8 @@ class Exchange:
 
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> str:
-    """Return headers as text for :attr:`Exchange.head`, which is measured sooner than pairs."""
+    """Return headers as the text of :attr:`Exchange.head`: the journal measures one text in less
+    time than many pairs."""
     return "\n".join([f"{name}: {value}" for name, value in headers])
 
 
