@@ -183,7 +183,7 @@ def _column_count(character: str) -> int:
 
 def cut(text: str, width: int) -> str:
     """Return ``text``, or its beginning and ``...`` if it takes more than ``width`` columns."""
-    if 2 * len(text) <= width or columns(text) <= width:
+    if columns(text) <= width:
         return text
     taken = 0
     for index, character in enumerate(text):

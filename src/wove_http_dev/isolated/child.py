@@ -56,6 +56,7 @@ class _Reporter(JournalObserver):
         """The numbers of open exchanges of which the parent has the request."""
 
     def exchange_opened(self, exchange: Exchange) -> None:
+        # The decision about a fault, or the announcement of its run, is the next message.
         data = {"number": exchange.number, "kind": exchange.kind}
         self._notify("exchange_opened", data, hold=True)
 

@@ -18,7 +18,7 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
     A text that two fields share counts twice, so the sum is rather too large than too small.
     """
     total, found, seen = 0, [value], set[int]()
-    for each in found:
+    for each in found:  # also what is added to it meanwhile
         if type(each) not in _FLAT:
             if id(each) in seen:
                 continue
