@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pickle
+import random
 import socket
 import ssl
 import threading
@@ -47,6 +48,21 @@ def _loopbacks() -> list[str]:
 LOOPBACKS = _loopbacks()
 """The addresses of ``localhost``: containers often have no IPv6."""
 with_ipv6 = pytest.mark.skipif("::1" not in LOOPBACKS, reason="no IPv6 here")
+
+
+def free_port() -> int:
+    """Return a port that is free on every address of ``localhost``.
+
+    It is outside the range from which the kernel chooses ports (from 32768, by Linux's default), so
+    that no client or server of another test gets it meanwhile.
+    """
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for address in LOOPBACKS:
+                sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+                stack.enter_context(sock).bind((address, port))
+            return port
 
 
 @dataclass(frozen=True)

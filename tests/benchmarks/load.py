@@ -30,7 +30,7 @@ from wove import NetworkExecutorSecurity
 from tests.benchmarks.figures import Figure, Samples, Table, in_turn
 from tests.benchmarks.served import serving
 from tests.conformance.worker import references
-from tests.support import TARGET, encode, request_bytes
+from tests.support import TARGET, encode, free_port, request_bytes
 from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.tls import CertificateAuthority
 
@@ -167,7 +167,7 @@ def _services(*, tls: bool) -> Iterator[dict[str, Service]]:
         context = ca.client_context() if tls else None
         stack.enter_context(mock.patch.dict(os.environ, WOVE_WORKER_SECRET=secret))
         for label, name in ((FASTAPI, "fastapi"), (STDLIB, "stdlib")):
-            port = references.free_port()
+            port = free_port()
             flags = ("--cert", certificate, "--key", key) if tls else ()
             command = ServiceCommand(references.command(name, port, *flags), "localhost", port)
             stack.enter_context(command)

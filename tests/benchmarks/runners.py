@@ -26,6 +26,7 @@ from wove import weave
 
 from tests.benchmarks.served import PATIENCE, reached, serving
 from tests.conformance.worker import references
+from tests.support import free_port
 from tests.worker_process import RemoteAddress
 from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.tls import CertificateAuthority
@@ -168,7 +169,7 @@ def _before_a_reference_worker() -> Iterator[tuple[str, str]]:
     """Yield two Wove environments: one that sends to ``examples/worker_stdlib.py``, and one that
     sends to a ``serve`` in front of it. All of it is https and signed."""
     secret = secrets.token_urlsafe(32)
-    port = references.free_port()
+    port = free_port()
     with ExitStack() as stack:
         ca = stack.enter_context(CertificateAuthority())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))

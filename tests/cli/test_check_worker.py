@@ -21,6 +21,7 @@ from tests.conformance.worker.defects.frames import OwnTaskId
 from tests.conformance.worker.defects.run import StripsText
 from tests.conformance.worker.defects.transport import TextHtml
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from tests.support import free_port
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.service_process import ServiceCommand
 
@@ -92,7 +93,7 @@ def test_no_matching_case_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_dead_service_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
     """If nothing listens at the URL, the reason is printed and the exit status is 1."""
-    url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
+    url = f"http://127.0.0.1:{free_port()}/wove/tasks"
     assert main(["check", "worker", url]) == 1
     assert capsys.readouterr().out.count("the connection was refused") <= 3
 
@@ -310,7 +311,7 @@ def test_the_junit_report_counts_a_should_if_strict(tmp_path: Path) -> None:
 def test_the_junit_report_of_a_dead_service_has_errors(tmp_path: Path) -> None:
     """A case that was not run is reported as an error."""
     xml_file = tmp_path / "report.xml"
-    url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
+    url = f"http://127.0.0.1:{free_port()}/wove/tasks"
     main(["check", "worker", url, "--run", "run.01", "--junit-xml", str(xml_file)])
     tags = [case[0].tag for case in ElementTree.parse(xml_file).getroot().iter("testcase")]
     assert tags == ["failure", "error"]
@@ -321,7 +322,7 @@ def test_the_junit_report_of_a_dead_service_has_errors(tmp_path: Path) -> None:
 
 def test_the_command_is_stopped_afterwards() -> None:
     """After the check nothing listens at the command's port."""
-    port = references.free_port()
+    port = free_port()
     words = ["--cmd", references.command("stdlib", port), "--run", "run.05"]
     url = f"http://127.0.0.1:{port}/wove/tasks"
     assert main(["check", "worker", url, "--secret-env", VARIABLE, *words]) == 0
@@ -333,7 +334,7 @@ def test_a_command_that_ends_is_shown_with_its_output(
 ) -> None:
     """If the command ends early, its output is shown and the exit status is 1."""
     words = shlex.join([sys.executable, "-c", "print('no such flag'); raise SystemExit(3)"])
-    url = f"http://127.0.0.1:{references.free_port()}/wove/tasks"
+    url = f"http://127.0.0.1:{free_port()}/wove/tasks"
     assert main(["check", "worker", url, "--cmd", words]) == 1
     out = capsys.readouterr().out
     assert "ended with status 3" in out
@@ -358,7 +359,7 @@ def test_a_service_that_died_is_started_again(
     )
     script = tmp_path / "worker_stdlib.py"
     script.write_text((references.EXAMPLES / "worker_stdlib.py").read_text())
-    port = references.free_port()
+    port = free_port()
     words = ["--cmd", shlex.join([sys.executable, str(script), "--port", str(port)])]
     words += ["--secret-env", VARIABLE, "--run", "errors.07", "--run", "errors.09"]
     main(["check", "worker", f"http://127.0.0.1:{port}/wove/tasks", *words])
@@ -370,7 +371,7 @@ def test_a_service_that_died_is_started_again(
 
 def test_an_interrupt_stops_the_command(tmp_path: Path) -> None:
     """Ctrl-C ends the check and stops the service."""
-    port = references.free_port()
+    port = free_port()
     words = [sys.executable, "-m", "wove_http_dev", "check", "worker"]
     words += [f"http://127.0.0.1:{port}/wove/tasks", "--secret-env", VARIABLE]
     words += ["--cmd", references.command("stdlib", port)]

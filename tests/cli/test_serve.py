@@ -27,7 +27,7 @@ import pytest
 
 from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run_here
 from tests.cli.served import Served, by_name, serving, write_jobs
-from tests.support import LOOPBACKS, MakeWorker, with_ipv6
+from tests.support import LOOPBACKS, MakeWorker, free_port, with_ipv6
 from wove_http_dev import cli
 from wove_http_dev.cli import state_directory
 from wove_http_dev.cli.main import main
@@ -198,8 +198,8 @@ def test_localhost_is_the_worker(served: Served) -> None:
 @with_ipv6
 def test_localhost_of_another_server() -> None:
     """A port on which another server has ``::1`` alone is refused."""
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
-        port = other.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
         done = run_here("serve", "--port", str(port))
     expected = f"port {port} on localhost is in use at ::1;"
     assert (done.returncode, expected in done.stderr) == (2, True)
@@ -710,8 +710,7 @@ class TestPage:
 
     def test_given_port(self) -> None:
         """The page is on the port that was given."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            number = free.getsockname()[1]
+        number = free_port()
         with serving("--page-port", str(number)) as served:
             assert self.entry(served).port == number
 
@@ -732,8 +731,7 @@ class TestPage:
 
     def test_same_port(self, tmp_path: Path) -> None:
         """The page cannot have the port of the worker."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            number = str(free.getsockname()[1])
+        number = str(free_port())
         done = run_here("serve", "--port", number, "--page-port", number)
         assert (done.returncode, f"page port {number} is in use" in done.stderr) == (2, True)
 

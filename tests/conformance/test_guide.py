@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.worker import references
+from tests.support import free_port
 from wove_http_dev import conformance
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.executor.suite import EXECUTOR_CASES
@@ -49,9 +50,7 @@ def test_the_command_of_a_reference_worker_works(monkeypatch: pytest.MonkeyPatch
     """The command that starts and checks a reference worker works as it is printed, with ``python``
     of the active environment; only its port is another one here."""
     (shown,) = re.findall(r"\$ (python -m wove_http_dev check worker .*\n.*--cmd .*)", GUIDE)
-    _, _, _, *words = shlex.split(
-        shown.replace("\\\n", " ").replace("8080", str(references.free_port()))
-    )
+    _, _, _, *words = shlex.split(shown.replace("\\\n", " ").replace("8080", str(free_port())))
     monkeypatch.chdir(references.EXAMPLES.parent)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "a secret")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

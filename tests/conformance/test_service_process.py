@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.worker import references
+from tests.support import free_port
 from wove_http_dev.conformance import service_process
 from wove_http_dev.conformance.service_process import (
     SHOWN,
@@ -23,7 +23,7 @@ from wove_http_dev.conformance.service_process import (
 
 def test_a_command_that_never_listens_is_given_up() -> None:
     """A command that accepts no connection within the time limit is an error."""
-    command = ServiceCommand("sleep 60", "127.0.0.1", references.free_port(), patience=0.1)
+    command = ServiceCommand("sleep 60", "127.0.0.1", free_port(), patience=0.1)
     with pytest.raises(NeverAnsweredError, match="accepted no connection"), command:
         pass
 
@@ -38,7 +38,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
 
 def test_what_the_command_started_is_stopped_too(tmp_path: Path) -> None:
     """The whole process group is stopped, including a child that would outlive the command."""
-    port, fifo = references.free_port(), tmp_path / "held open by the child"
+    port, fifo = free_port(), tmp_path / "held open by the child"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     script = (
@@ -63,7 +63,7 @@ def test_a_command_that_cannot_be_started(words: str, says: str) -> None:
     """The error for a command that cannot be started says why."""
     with (
         pytest.raises(StartError, match=says),
-        ServiceCommand(words, "127.0.0.1", references.free_port()),
+        ServiceCommand(words, "127.0.0.1", free_port()),
     ):
         pass
 
@@ -98,7 +98,7 @@ def tell(port: int, word: str, end: str = "\n") -> bytes:
 def test_what_the_command_printed_since() -> None:
     """Each recorder gives what was printed since it was made, also if another one was made
     meanwhile."""
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         both = command.recorder()
         tell(port, "first")
@@ -110,7 +110,7 @@ def test_what_the_command_printed_since() -> None:
 def test_a_line_that_is_not_printed_whole_is_kept() -> None:
     """A line is returned when it is whole: half of it could be half of a secret, which is hidden
     only as a whole."""
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         recorder = command.recorder()
         tell(port, "one\nhalf of a", end="")
@@ -121,7 +121,7 @@ def test_a_line_that_is_not_printed_whole_is_kept() -> None:
 
 def test_the_last_words_of_a_command_that_ended() -> None:
     """After the end of the command, and its restart, a line without an end is returned too."""
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         recorder = command.recorder()
         tell(port, "last words", end="")
@@ -131,7 +131,7 @@ def test_the_last_words_of_a_command_that_ended() -> None:
 
 def test_the_last_words_are_not_those_of_the_next_start() -> None:
     """What the command printed before it was started again is not in a later recorder."""
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         tell(port, "last words", end="")
         tell(port, "exit")
@@ -143,7 +143,7 @@ def test_the_last_words_are_not_those_of_the_next_start() -> None:
 
 def test_only_the_end_of_what_the_command_printed() -> None:
     """What the command prints is limited; the end is shown."""
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         recorder = command.recorder()
         for _ in range(SHOWN // 50):
@@ -155,7 +155,7 @@ def test_only_the_end_of_what_the_command_printed() -> None:
 
 def test_a_command_that_ended_is_started_again() -> None:
     """A service whose process has ended is started again, and accepts connections."""
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         tell(port, "exit")
         assert (command.restart(), tell(port, "again")) == (None, b"printed")
@@ -164,7 +164,7 @@ def test_a_command_that_ended_is_started_again() -> None:
 def test_a_command_that_runs_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service whose process has not ended may hang: it stays as it is."""
     monkeypatch.setattr(service_process, "STOP_GRACE", 0.01)
-    port = references.free_port()
+    port = free_port()
     with server(port) as command:
         why_not = command.restart()
     assert why_not is not None
@@ -173,7 +173,7 @@ def test_a_command_that_runs_is_not_started_again(monkeypatch: pytest.MonkeyPatc
 
 def test_a_command_that_does_not_start_again(tmp_path: Path) -> None:
     """A service that cannot be started again says why, with what it printed."""
-    port, script = references.free_port(), tmp_path / "server.py"
+    port, script = free_port(), tmp_path / "server.py"
     script.write_text(SERVER)
     words = shlex.join([sys.executable, str(script), str(port)])
     with ServiceCommand(words, "127.0.0.1", port) as command:
@@ -188,6 +188,6 @@ def test_a_command_that_does_not_start_again(tmp_path: Path) -> None:
 def test_a_command_that_ends_early_is_shown_with_its_output() -> None:
     """The error has the command's exit status and the end of its output."""
     words = shlex.join([sys.executable, "-c", "print('no such flag'); raise SystemExit(3)"])
-    command = ServiceCommand(words, "127.0.0.1", references.free_port())
+    command = ServiceCommand(words, "127.0.0.1", free_port())
     with pytest.raises(NeverAnsweredError, match=r"(?s)status 3 .*no such flag"), command:
         pass

@@ -18,7 +18,7 @@ from wove.environment import HttpEnvironmentExecutor
 
 from tests.explain.conftest import Diagnose, MakeSettings
 from tests.explain.helpers import SECRET, OtherService, environment
-from tests.support import MakeWorker
+from tests.support import MakeWorker, free_port
 from wove_http_dev.explain.no_op import BY_CODE, Answer, ask, bounded, clock
 from wove_http_dev.runs.records import CODES
 from wove_http_dev.tls import CertificateAuthority
@@ -275,8 +275,7 @@ def test_clock_unknown(date: str) -> None:
 
 def test_nothing_listens(diagnose: Diagnose, settings: MakeSettings) -> None:
     """A port without a service is one line."""
-    with socket.create_server(("localhost", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     text = no_op(diagnose(settings(config={"url": f"http://localhost:{port}/"})))
     assert text.startswith(f"nothing listens on localhost port {port}; start the worker")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.scripted_server import answer, scripted, stream
-from tests.support import TIMEOUT
+from tests.support import TIMEOUT, free_port
 from wove_http_dev.errors import ConflictError, NoAnswerError, NotFoundError, UsageError
 from wove_http_dev.inspector import client as module
 from wove_http_dev.inspector.client import ControlClient, ServerEvent
@@ -219,8 +219,7 @@ def error_of(*answers: bytes, call: Call = lambda c: c.worker()) -> UsageError:
 
 def test_not_running() -> None:
     """Where nothing listens, the error says so."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(NoAnswerError, match=r"^no serve answers at .*refused\); start it"):
         client(f"http://127.0.0.1:{port}").worker()
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.runners.bodies import TIMEOUT
+from tests.support import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -19,9 +20,7 @@ class Cluster:
     """A scheduler on a port that stays the same, and workers of one thread each."""
 
     def __init__(self, directory: Path) -> None:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{sock.getsockname()[1]}"
+        self.address = f"tcp://127.0.0.1:{free_port()}"
         self._directory = directory
         self._processes: list[subprocess.Popen[bytes]] = []
 

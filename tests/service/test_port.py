@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import TIMEOUT, with_ipv6
+from tests.support import TIMEOUT, free_port, with_ipv6
 from wove_http_dev.errors import PortInUseError, UsageError
 from wove_http_dev.service.port import Port
 
@@ -104,7 +104,7 @@ class TestReserved:
 
     def test_close_gives_it_back(self) -> None:
         """After ``close`` another program can bind the port."""
-        port = Port("localhost", 0)
+        port = Port("localhost", free_port())
         port.close()
         with bind(port.number) as taken:
             assert taken.getsockname()[1] == port.number
@@ -135,7 +135,7 @@ class TestListening:
 
     def test_same_number_after_connections(self) -> None:
         """Lingering connections do not prevent a new reservation."""
-        first = Port("localhost", 0)
+        first = Port("localhost", free_port())
         with contextlib.closing(first):
             linger(first)
         with contextlib.closing(Port("localhost", first.number)) as second:
@@ -250,21 +250,21 @@ class TestOtherFamily:
     @with_ipv6
     def test_taken(self) -> None:
         """A port that is in use on ``::1`` alone is refused."""
-        with bind(0, address="::1") as busy:
-            number = busy.getsockname()[1]
-            with pytest.raises(
-                PortInUseError, match=f"port {number} on localhost is in use at ::1"
-            ):
-                Port("localhost", number)
+        number = free_port()
+        with (
+            bind(number, address="::1"),
+            pytest.raises(PortInUseError, match=f"port {number} on localhost is in use at ::1"),
+        ):
+            Port("localhost", number)
 
     @with_ipv6
     def test_refused_leaves_nothing(self) -> None:
         """A port that was refused is free on ``127.0.0.1``."""
-        with bind(0, address="::1") as busy:
-            number = busy.getsockname()[1]
+        number = free_port()
+        with bind(number, address="::1"):
             with contextlib.suppress(PortInUseError):
                 Port("localhost", number)
-            Port("127.0.0.1", number).close()  # also where connections of other tests are ending
+            Port("127.0.0.1", number).close()
 
     @with_ipv6
     def test_free_port(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.worker import references
+from tests.support import free_port
 
 SECRET_ENV = "WOVE_WORKER_SECRET"
 """The variable that the reference workers read."""
@@ -81,7 +82,7 @@ def _one_check(name: str, jobs: int | None) -> _Found:
     """Run one check and return what was found."""
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.json"
-        found = {"port": references.free_port(), "directory": shlex.quote(directory)}
+        found = {"port": free_port(), "directory": shlex.quote(directory)}
         words = [word.format(**found) for word in subjects()[name]]
         words += ["--strict", "--json", str(report)]
         words += ["--jobs", str(jobs)] if jobs is not None else []

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import shlex
-import socket
 import sys
 from pathlib import Path
 
@@ -13,15 +10,6 @@ from wove_http_dev.tls import CertificateAuthority
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 NEEDS = {"stdlib": [], "flask": ["flask"], "fastapi": ["fastapi", "uvicorn"]}
-
-
-def free_port() -> int:
-    """Return a port that is free, outside the range from which the kernel chooses ports for clients
-    (from 32768, by Linux's default)."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def certificate(ca: CertificateAuthority, directory: Path) -> tuple[Path, Path]:

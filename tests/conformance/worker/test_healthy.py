@@ -19,7 +19,7 @@ from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.defects.run import SmallBodies
 from tests.conformance.worker.plain_worker import SECRET, Event, Frame, Handler, PlainWorker, Run
-from tests.support import MakeWorker
+from tests.support import MakeWorker, free_port
 from wove_http_dev.cli.main import main
 from wove_http_dev.conformance.case import SKIPPED
 from wove_http_dev.conformance.worker import context
@@ -84,7 +84,7 @@ def test_a_reference_worker_passes(
         pytest.importorskip(module)
     monkeypatch.setattr(context, "SILENCE", SHORT_SILENCE)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
-    port, report = references.free_port(), tmp_path / "report.json"
+    port, report = free_port(), tmp_path / "report.json"
     words = ["check", "worker", f"{scheme}://localhost:{port}/wove/tasks", "--strict"]
     words += ["--secret-env", "WOVE_WORKER_SECRET"]
     tls: tuple[object, ...] = ()

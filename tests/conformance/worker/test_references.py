@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.worker import references
+from tests.support import free_port
 from wove_http_dev.conformance.service_process import ServiceCommand
 
 PATIENCE = 60.0
@@ -26,7 +27,7 @@ def test_a_reference_worker_answers_expect(name: str, monkeypatch: pytest.Monkey
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
-    port = references.free_port()
+    port = free_port()
     body = json.dumps({"type": "run_task", "run_id": "r", "task_id": "t"}).encode()
     head = (
         f"POST /wove/tasks HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {len(body)}\r\n"

@@ -18,7 +18,7 @@ import pytest
 from tests.conformance.parts import JOBS, parts
 from tests.conformance.worker import references
 from tests.conformance.worker.checks import check, failures
-from tests.support import MakeWorker
+from tests.support import MakeWorker, free_port
 from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.conformance.worker.cases.concurrency.side_by_side import MANY
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
@@ -105,7 +105,7 @@ def test_before_a_reference_worker(
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
-    port = references.free_port()
+    port = free_port()
     cert, key = references.certificate(wove_http_ca, tmp_path)
     tls = ("--cert", cert, "--key", key) if scheme == "https" else ()
     command = references.command(name, port, *tls)

@@ -10,7 +10,15 @@ import pytest
 
 from tests.conformance.worker import references
 from tests.runners.upstreams import SECRET
-from tests.support import TIMEOUT, MakeWorker, cancel_frame, run_frame, signed_request, weave_one
+from tests.support import (
+    TIMEOUT,
+    MakeWorker,
+    cancel_frame,
+    free_port,
+    run_frame,
+    signed_request,
+    weave_one,
+)
 from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
@@ -21,7 +29,7 @@ def reference(
     wove_http_ca: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The URL of ``examples/worker_stdlib.py``, whose secret is in ``WOVE_WORKER_SECRET``."""
-    port = references.free_port()
+    port = free_port()
     certificate = references.certificate(wove_http_ca, tmp_path_factory.mktemp("reference"))
     words = zip(("--cert", "--key"), certificate, strict=True)
     command = references.command("stdlib", port, *chain.from_iterable(words))
