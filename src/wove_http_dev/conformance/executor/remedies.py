@@ -207,6 +207,13 @@ REMEDIES = (
         ),
     ),
     (
+        "routing.20",
+        Remedy(
+            "Send every frame, and recognise runs by their run_id only, never by what they hold.",
+            f"{_EXECUTOR}: ConformingExecutor.send()",
+        ),
+    ),
+    (
         "routing",
         Remedy(
             "Take from an answer only events whose whole run_id is that of the request.",

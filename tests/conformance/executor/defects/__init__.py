@@ -15,6 +15,7 @@ from tests.conformance.executor.defects import (
     kept,
     leaks,
     lifetime,
+    recognised,
     resends,
     verification,
 )
@@ -34,4 +35,5 @@ DEFECTS = (
     *lifetime.DEFECTS,
     *kept.DEFECTS,
     *resends.DEFECTS,
+    *recognised.DEFECTS,
 )

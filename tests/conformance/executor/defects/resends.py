@@ -44,6 +44,18 @@ class ResendsWhatWasRefused(ConformingExecutor):
             return super().post(frame)
 
 
+class SignsAgainAfterARefusal(ConformingExecutor):
+    """Sends a frame again after a 401, with a new signature."""
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            return super().post(frame)
+        except Status as exc:
+            if exc.status != 401:
+                raise
+            return super().post(frame)
+
+
 class WaitsAsLongAsItIsTold(ConformingExecutor):
     """Waits for as long as Retry-After says."""
 
@@ -105,6 +117,7 @@ DEFECTS = (
     Defect(ConnectsWithoutALimit, "retries.09", "its run_task was sent after the executor's"),
     Defect(ResendsOnAUsedConnection, "retries.02", "lost-response 2 run_task frames arrived"),
     Defect(ResendsWhatWasRefused, "retries.06", "after 503 2 run_task frames arrived within"),
+    Defect(SignsAgainAfterARefusal, "retries.06", "after 401 2 run_task frames arrived within"),
     Defect(StopsAfterRetryAfter, "retries.07", "Retry-After of an hour keeps the weave"),
     Defect(ExpectsANumberInRetryAfter, "retries.07", "does not name the status: .*float"),
     Defect(SleepsANegativeTime, "retries.07", "Retry-After: -5, the error does not name"),

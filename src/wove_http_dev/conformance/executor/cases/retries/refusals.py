@@ -1,4 +1,4 @@
-"""Cases about a worker that refuses a run for now, with 429 or 503, and says when to ask again.
+"""Cases about a worker that refuses a run, and perhaps says when to ask again.
 
 The Retry-After of an answer is the worker's text: a number of seconds, a date, or anything else.
 """
@@ -27,6 +27,9 @@ from wove_http_dev.worker import HttpWorker
 SHORT = 0.3
 """Seconds of the timeout that ends the wait for a Retry-After of an hour."""
 HOUR = 3600
+RESENT_AFTER = (401, 403, 408, 409, 425, 429, 503)
+"""Statuses after which HTTP libraries, or code around them, send a request again: with fresh
+credentials, on a new connection, or later."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,15 @@ def _answered_with(
 @family.should(
     "06",
     sources.RUNTIME,
-    scenario="tasks without retries, whose answers are 429 and 503, and 503 with a Retry-After of"
-    " an hour",
+    scenario=f"tasks without retries, whose answers are {', '.join(map(str, RESENT_AFTER))}, and"
+    " 503 with a Retry-After of an hour",
     expected="one run_task frame each",
 )
 def refusal_not_resent(check: CaseContext) -> str:
-    """The executor does not resend a run that was refused for now: its author asked for one
-    attempt. After the Retry-After of the answer it may."""
-    worker, refusals = check.worker(), [Refused(429), Refused(503), Refused(503, str(HOUR))]
+    """The executor does not resend a run that was refused: its author asked for one attempt. After
+    the Retry-After of the answer it may."""
+    worker = check.worker()
+    refusals = [*map(Refused, RESENT_AFTER), Refused(503, str(HOUR))]
     limit = check.silence(SHORT)
     _answered_with(check, worker, refusals, {"delivery_timeout": limit}, limit + MARGIN)
     for number, refusal in enumerate(refusals):
