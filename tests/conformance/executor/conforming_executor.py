@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wove.environment import (
@@ -132,16 +132,39 @@ class ConformingExecutor(HttpEnvironmentExecutor):
             self._loop.call_soon_threadsafe(what, *arguments)
 
     def _run(self, frame: Frame) -> None:
+        ends, reported = time.monotonic() + (self._timeout or NO_TIMEOUT), threading.Lock()
+
+        def report(events: list[Frame]) -> None:
+            if reported.acquire(blocking=False):  # what is loaded after the timeout is late
+                for event in events:
+                    self._call_in_loop(self.deliver, event)
+
         try:
-            events = self.read(frame, self.post(frame))
+            body = self.post(frame)
+            with self.loading(frame, ends - time.monotonic(), report):
+                events = self.read(frame, body)
         except Exception as exc:
             if isinstance(exc, Status):
                 self.pause(exc.retry_after)
             events = self.failure(frame, exc)
         except BaseException as exc:  # raised by what was loaded: it would end this thread only
             events = self.failure(frame, RuntimeError(f"the answer raised {type(exc).__name__}"))
-        for event in events:
-            self._call_in_loop(self.deliver, event)
+        report(events)
+
+    @contextlib.contextmanager
+    def loading(
+        self, frame: Frame, seconds: float, report: Callable[[list[Frame]], None]
+    ) -> Iterator[None]:
+        """Report an error for the run of ``frame`` if the block has not ended after ``seconds``.
+        Nothing can end the thread that loads an answer."""
+        error = TimeoutError("the answer was not loaded within the timeout")
+        timer = threading.Timer(seconds, report, [self.failure(frame, error)])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def deliver(self, event: Frame) -> None:
         """Hand an event to Wove, in the loop."""

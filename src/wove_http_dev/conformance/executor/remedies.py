@@ -303,6 +303,21 @@ REMEDIES = (
         ),
     ),
     (
+        "time.21 time.22",
+        Remedy(
+            "Load payloads in a thread for which nothing waits, and make a task_error of it when "
+            "the timeout ends.",
+            f"{_EXECUTOR}: ConformingExecutor.loading()",
+        ),
+    ),
+    (
+        "time.23 time.24 time.25",
+        Remedy(
+            "Let stop() end what is open and return at once, also if there is nothing to end.",
+            f"{_EXECUTOR}: ConformingExecutor.stop()",
+        ),
+    ),
+    (
         "time",
         Remedy(
             "Give each request one deadline for all of it, from connecting to the last "
