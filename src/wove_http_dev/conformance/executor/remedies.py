@@ -236,6 +236,14 @@ REMEDIES = (
         ),
     ),
     (
+        "cancel.12 cancel.13 cancel.14 cancel.15",
+        Remedy(
+            "Catch whatever goes wrong with a cancel_task where it is sent, make no event of it, "
+            "and let send() raise nothing for a run that is unknown, ended or cancelled.",
+            f"{_EXECUTOR}: ConformingExecutor._cancel()",
+        ),
+    ),
+    (
         "cancel",
         Remedy(
             "POST Wove's cancel_task as it is, at once and besides all runs, to the "
