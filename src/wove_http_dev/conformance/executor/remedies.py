@@ -177,6 +177,22 @@ REMEDIES = (
         ),
     ),
     (
+        "security.41 security.42",
+        Remedy(
+            "Use no proxy, or leave to your HTTP library which hosts have none and how it makes a "
+            "tunnel.",
+            f"{_EXECUTOR}: ConformingExecutor.connection()",
+        ),
+    ),
+    (
+        "security.43",
+        Remedy(
+            "Put the credentials last into the headers, and turn off what your HTTP library takes "
+            "from ~/.netrc (requests, aiohttp: trust_env).",
+            f"{_EXECUTOR}: ConformingExecutor.headers()",
+        ),
+    ),
+    (
         "security",
         Remedy(
             "Connect with ssl.create_default_context() for each https URL, also with "
