@@ -325,8 +325,12 @@ class Report:
 def printable(text: str, limit: int = ACTUAL_LIMIT) -> str:
     """Return the first ``limit`` characters of ``text``, without control characters, which could
     harm a terminal or are not allowed in XML."""
-    clean = "".join(
-        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}"
-        for character in text[: limit + 1]
-    )
+    clean = text[: limit + 1]
+    if not clean.isprintable():
+        clean = "".join(map(_printable, clean))
     return clean if len(text) <= limit else clean[:limit] + "…"
+
+
+def _printable(character: str) -> str:
+    is_shown = character.isprintable() or character == "\n"
+    return character if is_shown else "\N{REPLACEMENT CHARACTER}"

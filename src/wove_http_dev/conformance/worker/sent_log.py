@@ -62,6 +62,8 @@ class _Request:
     reuses: bool = False
     """Whether the connection had already carried another request."""
     head: str = field(init=False, default="")
+    headers: dict[str, str] = field(init=False)
+    """The headers, with names in lower case."""
     body: bytes = field(init=False, default=b"")
     missing: int = field(init=False, default=0)
     """How many bytes of the body were announced but not sent, or ``UNKNOWN``."""
@@ -77,6 +79,9 @@ class _Request:
     def _parse(self) -> None:
         head, end, self.body = b"".join(self.pieces).partition(b"\r\n\r\n")
         self.head = head.decode("latin-1")
+        lines = self.head.split("\r\n")[1:]
+        pairs = (line.partition(":") for line in lines)
+        self.headers = {name.lower(): value.strip(" \t") for name, _, value in pairs}
         length = self.headers.get("content-length", "")  # cut off, or odd on purpose
         announced = int(length) if length.isascii() and length.isdigit() else 0
         self.missing = max(0, announced - len(self.body)) if end else UNKNOWN
@@ -86,13 +91,6 @@ class _Request:
         """The HTTP method and the target."""
         method, _, rest = self.head.partition("\r\n")[0].partition(" ")
         return method, rest.rpartition(" ")[0]
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers, with names in lower case."""
-        lines = self.head.split("\r\n")[1:]
-        pairs = (line.partition(":") for line in lines)
-        return {name.lower(): value.strip(" \t") for name, _, value in pairs}
 
 
 class SentRequests:

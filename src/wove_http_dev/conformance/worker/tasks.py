@@ -52,10 +52,16 @@ def pickled(value: Any) -> bytes:
     """Return the pickle of ``value``, made as Wove does. A function of this module, or of
     ``unusual_tasks``, is pickled with its code."""
     if isinstance(value, types.FunctionType) and value.__module__ in _MODULES:
-        value = by_value(value)
+        return _pickled_function(value)
     return bytes(cloudpickle.dumps(value))
 
 
+@functools.cache  # a check sends the same functions again and again
+def _pickled_function(function: Callable[..., Any]) -> bytes:
+    return bytes(cloudpickle.dumps(by_value(function)))
+
+
+@functools.lru_cache(maxsize=128)
 def name_in(payload: bytes) -> str:
     """Return the name of the function in the pickle ``payload``, or an empty string.
 

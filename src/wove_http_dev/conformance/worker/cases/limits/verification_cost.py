@@ -169,6 +169,8 @@ class _Measuring:
         }
         self._visible = True
         self._process: int | None = None
+        self._used = 0.0
+        """The processor time of the service after the last block."""
 
     @property
     def clocks(self) -> list[Clock]:
@@ -183,8 +185,9 @@ class _Measuring:
         if not self.measured[ANSWER]:
             self._require_pace(wrong)  # not a valid one: a full memory is no reason
         blocks: dict[Clock, list[Block]] = {PROCESSOR: [], ACCEPTED: [], ANSWER: []}
-        for _ in range(PAIRS):
-            new = [self._sender.request() for _ in range(SIZE // 2)]
+        signed = [[self._sender.request() for _ in range(SIZE // 2)] for _ in range(PAIRS)]
+        self._used = self._processor_time()
+        for new in signed:
             accepted, _ = self._block(new)
             used, times = zip(self._block(new[:1] * SIZE), self._block([wrong] * SIZE), strict=True)
             blocks[PROCESSOR].append(Block(*used))
@@ -212,11 +215,12 @@ class _Measuring:
     def _block(self, requests: Sequence[bytes]) -> tuple[float, float]:
         """Send ``requests``. Return seconds for one: the processor time of the service, and the
         time until the answer."""
-        before, began = self._processor_time(), time.perf_counter()
+        before, began = self._used, time.perf_counter()
         for request in requests:
             self._sender.send(request)
         took = time.perf_counter() - began
-        return (self._processor_time() - before) / len(requests), took / len(requests)
+        self._used = self._processor_time()
+        return (self._used - before) / len(requests), took / len(requests)
 
     def _processor_time(self) -> float:
         """Return the processor time of the process that runs tasks, in seconds."""
