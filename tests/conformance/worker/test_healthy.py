@@ -51,21 +51,21 @@ def test_the_service_of_this_package_passes(worker: HttpWorker, ids: list[str]) 
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "families"),
     [
-        {"security": "bearer", "tls": False},
-        {"security": "none", "tls": False},
-        {"response_shape": "list", "tls": False},
-        {"response_shape": "frame", "tls": False, "key": "team-a", "path": "/other%20path"},
+        ({"security": "bearer", "response_shape": "list"}, ()),
+        ({"security": "none", "response_shape": "frame"}, ()),
+        ({"key": "team-a", "path": "/other%20path"}, ("auth", "transport")),
     ],
-    ids=["bearer", "none", "list", "frame"],
+    ids=["bearer-list", "none-frame", "key-path"],
 )
 def test_the_service_of_this_package_passes_in_other_forms(
-    make_worker: MakeWorker, options: dict[str, Any]
+    make_worker: MakeWorker, options: dict[str, Any], families: tuple[str, ...]
 ) -> None:
-    """The package's service passes with other credentials, answer shapes and plain http."""
-    worker = make_worker(**options)
-    results = check(worker.url, exclude=SLOW, jobs=JOBS, **credentials(worker))
+    """The package's service passes with other credentials, answer shapes and plain http, and the
+    families about its key and its path with others of these."""
+    worker = make_worker(tls=False, **options)
+    results = check(worker.url, *families, exclude=SLOW, jobs=JOBS, **credentials(worker))
     assert failures(results) == []
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 
@@ -37,6 +36,9 @@ def pool() -> Iterator[Executor]:
         yield executor
 
 
+BEFORE_THE_BODY = ("auth.*", "limits.0[16]")
+"""Cases about what the service does before it has a body to run, which is the same with every
+runner: ``test_healthy`` runs them."""
 in_parts = pytest.mark.parametrize(
     "ids", parts(WORKER_CASES, 2), ids=lambda ids: f"{ids[0]}-and-others"
 )
@@ -44,21 +46,22 @@ in_parts = pytest.mark.parametrize(
 
 @in_parts
 def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
-    """With ``runner="processes"`` it passes every case, including SHOULDs."""
+    """With ``runner="processes"`` it passes every case that reaches the runner, including
+    SHOULDs."""
     worker = make_worker(runner="processes", workers=MANY, tls=False)
-    results = check(worker.url, *ids, jobs=JOBS, secret=str(worker.secret))
+    results = check(worker.url, *ids, exclude=BEFORE_THE_BODY, jobs=JOBS, secret=str(worker.secret))
     assert failures(results) == []
 
 
 @in_parts
 def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
-    """With an executor it passes every case but these SHOULDs."""
+    """With an executor it passes every case that reaches the runner, but these SHOULDs."""
     with pool() as executor:
         worker = make_worker(runner=executor, tls=False)
         results = check(
             worker.url,
             *ids,
-            exclude=STOPS,
+            exclude=(*STOPS, *BEFORE_THE_BODY),
             jobs=JOBS,
             secret=str(worker.secret),
         )
@@ -69,59 +72,60 @@ def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
 @pytest.mark.filterwarnings("default")  # Dask's own, in other threads too
 @in_parts
 def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
-    """On a Dask cluster it passes every case but the same SHOULDs."""
+    """On a Dask cluster it passes every case that reaches the runner, but the same SHOULDs."""
     pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
     worker = make_worker(runner="dask", workers=MANY, tls=False)
     results = check(
         worker.url,
         *ids,
-        exclude=STOPS,
+        exclude=(*STOPS, *BEFORE_THE_BODY),
         jobs=JOBS,
         secret=str(worker.secret),
     )
     assert failures(results) == []
 
 
-BEFORE_UPSTREAM = ("auth.*", "limits.0[167]")
-"""Cases about what the worker in front does before it forwards a request, or about its own
-process; they take most of the time, and ``test_healthy`` runs them."""
+BEFORE_UPSTREAM = (*BEFORE_THE_BODY, "limits.07")
+"""Those cases, and the one about the process of the worker in front."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[("stdlib", "https"), ("flask", "http"), ("fastapi", "http")],
+    ids=lambda param: "-".join(param),
+)
+def upstream(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    wove_http_ca: CertificateAuthority,
+) -> Iterator[dict[str, object]]:
+    """A reference worker, as the options of a worker in front of it. The parts of a check share
+    it, because to start one takes as much as a quarter of the check."""
+    name, scheme = request.param
+    for module in references.NEEDS[name]:
+        pytest.importorskip(module)
+    port = free_port()
+    tls: tuple[object, ...] = ()
+    if scheme == "https":
+        cert, key = references.certificate(wove_http_ca, tmp_path_factory.mktemp("upstream"))
+        tls = ("--cert", cert, "--key", key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
+        with ServiceCommand(references.command(name, port, *tls), "localhost", port):
+            yield {
+                "upstream": f"{scheme}://localhost:{port}/wove/tasks",
+                "upstream_security": "env:WOVE_WORKER_SECRET",
+                "upstream_ca_file": wove_http_ca.cert_file if tls else None,
+            }
 
 
 @in_parts
-@pytest.mark.parametrize(
-    ("name", "scheme"), [("stdlib", "https"), ("flask", "http"), ("fastapi", "http")]
-)
 def test_before_a_reference_worker(
-    make_worker: MakeWorker,
-    wove_http_ca: CertificateAuthority,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    scheme: str,
-    ids: list[str],
+    make_worker: MakeWorker, upstream: dict[str, object], ids: list[str]
 ) -> None:
     """With ``upstream=``, in front of each reference worker, it passes every case that reaches
     that one, including SHOULDs."""
-    for module in references.NEEDS[name]:
-        pytest.importorskip(module)
-    monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
-    port = free_port()
-    cert, key = references.certificate(wove_http_ca, tmp_path)
-    tls = ("--cert", cert, "--key", key) if scheme == "https" else ()
-    command = references.command(name, port, *tls)
-    with ServiceCommand(command, "localhost", port):
-        worker = make_worker(
-            tls=False,
-            upstream=f"{scheme}://localhost:{port}/wove/tasks",
-            upstream_security="env:WOVE_WORKER_SECRET",
-            upstream_ca_file=wove_http_ca.cert_file if tls else None,
-        )
-        results = check(
-            worker.url,
-            *ids,
-            exclude=BEFORE_UPSTREAM,
-            jobs=JOBS,
-            secret=str(worker.secret),
-        )
-        worker.stop()
+    worker = make_worker(tls=False, **upstream)
+    results = check(worker.url, *ids, exclude=BEFORE_UPSTREAM, jobs=JOBS, secret=str(worker.secret))
+    worker.stop()
     assert failures(results) == []
