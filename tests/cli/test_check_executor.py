@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from wove_http_dev.cli.main import main
+from wove_http_dev.conformance.executor import context
 
 CONFORMING = "tests.conformance.executor.conforming_executor:ConformingExecutor"
 FLAWED = "tests.conformance.executor.defects.commands"
@@ -59,9 +60,10 @@ def test_a_should_that_fails_exits_1_if_strict() -> None:
 
 
 def test_a_failed_prerequisite_ends_the_check(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the prerequisite fails, no other case is run and the exit status is 1."""
+    monkeypatch.setattr(context, "DELIVERY_TIMEOUT", 0.1)
     assert run(f"{FLAWED}:SaysNothing", "--run", "errors.*") == 1
     assert "NOT RUN" in capsys.readouterr().out
 

@@ -7,15 +7,19 @@ import re
 import pytest
 
 from tests.conformance.paces import PACES
-from tests.conformance.parts import JOBS
+from tests.conformance.parts import JOBS, parts
 from tests.conformance.worker.checks import check, failures
 from tests.conformance.worker.defects import DEFECTS, Defect
 from tests.conformance.worker.defects.run import RunsTwice
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
+from wove_http_dev.conformance.worker.machine import MOST
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 
 PATIENCE = 1.0
 """Seconds for one answer, at the middle pace."""
+MEASURED = "limits.06"
+"""The case that compares times. It passes no limit because of a defect, and on a busy machine it
+needs all of them, so only its number of requests is that of the pace."""
 FLAGGED_ELSEWHERE = {
     "transport.01": "test_hostile",
     "transport.02": "test_policy",
@@ -41,7 +45,7 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
                 defect.case,
                 secret=SECRET,
                 patience=PATIENCE,
-                slowdown=pace,
+                slowdown=MOST if defect.case == MEASURED else pace,
                 silence=pace,
             )
         said = dict(failures(results))
@@ -51,10 +55,11 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
     pytest.fail(f"the case did not flag the defect: {said or results}")
 
 
-def test_the_worker_without_a_defect_is_flagged_by_nothing() -> None:
+@pytest.mark.parametrize("ids", parts(WORKER_CASES, 3), ids=lambda ids: f"{ids[0]}-and-others")
+def test_the_worker_without_a_defect_is_flagged_by_nothing(ids: list[str]) -> None:
     """The worker without a defect passes every case."""
     with PlainWorker() as worker:
-        results = check(worker.url, jobs=JOBS, secret=SECRET)
+        results = check(worker.url, *ids, jobs=JOBS, secret=SECRET)
     assert failures(results) == []
 
 

@@ -140,10 +140,10 @@ class DiesOfTheFiftiethRun(Mortal):
 
 @flagged_by("limits.06", "slower .processor time. after .* its time grows with the number of")
 class ForgetsByLookingAtAll(PlainWorker):
-    """Goes through all remembered nonces, as Wove's own verification does, ten times."""
+    """Goes through all remembered nonces, as Wove's own verification does, forty times."""
 
     def check_nonce(self, nonce: str) -> None:
-        for _ in range(10):
+        for _ in range(40):
             for seen in list(self.nonces):
                 if seen == "":
                     self.nonces.discard(seen)
@@ -152,11 +152,11 @@ class ForgetsByLookingAtAll(PlainWorker):
 
 @flagged_by("limits.06", "slower .processor time of an accepted request. after")
 class ForgetsWhenItRemembers(PlainWorker):
-    """Goes through all remembered nonces, forty times, with each request that it accepts."""
+    """Goes through all remembered nonces, a hundred times, with each request that it accepts."""
 
     def check_nonce(self, nonce: str) -> None:
         super().check_nonce(nonce)
-        for _ in range(40):
+        for _ in range(100):
             for seen in list(self.nonces):
                 if seen == "":
                     self.nonces.discard(seen)
