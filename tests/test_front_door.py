@@ -87,3 +87,9 @@ LATER = (
 def test_worker_imports_it_later(with_worker: list[str], name: str) -> None:
     """``HttpWorker`` does not import what most workers never use, or use late."""
     assert f"wove_http_dev.{name}" not in with_worker
+
+
+@pytest.mark.parametrize("name", ["asyncio", "email", "http.client", "urllib.request", "wove"])
+def test_worker_needs_no_client(name: str) -> None:
+    """Without Wove, ``HttpWorker`` imports none of what only clients and async tasks need."""
+    assert name not in modules_after("from wove_http_dev import HttpWorker")

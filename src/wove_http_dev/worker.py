@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from wove_http_dev.client import dns, environ, urllib_opener
+from wove_http_dev.client import dns, environ
 from wove_http_dev.client.definition import SECRET_VARIABLE
 from wove_http_dev.errors import NotRunningError, StuckRunWarning, UsageError, cannot_travel
 from wove_http_dev.hosts import Host
@@ -77,7 +77,7 @@ class HttpWorker(WorkerSide):
         self._second_origin = LazySecondOrigin(
             self._certificates,
             tls=given.tls,
-            route_requests=lambda url: urllib_opener.route_requests(url, self._client_context),
+            route_requests=self._route_requests,
             service_failed=partial(record_failure, self._state.journal),
         )
         self._host = self._make_host(limits, before_run)
@@ -326,7 +326,7 @@ class HttpWorker(WorkerSide):
             stack.enter_context(self._state.serving_as(host, path))
             if self.credentials.mode != "none":
                 stack.enter_context(environ.set_variable(secret_env, self.secret))
-            stack.enter_context(urllib_opener.route_requests(url, self._client_context))
+            stack.enter_context(self._route_requests(url))
             stack.enter_context(dns.resolve_to(host, port, address))
             yield self
 

@@ -21,6 +21,9 @@ def keep_files_real() -> None:
 
     pyfakefs = sys.modules.get("pyfakefs.fake_filesystem_unittest")
     if pyfakefs is not None:
+        import asyncio  # noqa: F401 (what runs async tasks imports it)
+
+        import wove_http_dev.client.urllib_opener
         import wove_http_dev.explain.report
         import wove_http_dev.faults.catalogue
         import wove_http_dev.faults.text

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.errors import NoThreadError
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.stack import stack_of_task, stack_of_thread
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Execution:
@@ -188,6 +190,7 @@ class Execution:
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run ``coroutine`` on a new event loop in this thread and return its result.
         :meth:`cancel` interrupts it."""
+        import asyncio  # many workers have no async tasks
 
         async def main() -> Any:
             with self._lock:

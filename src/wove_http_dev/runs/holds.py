@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import weakref
 from collections import deque
@@ -132,6 +131,8 @@ class Gate:
     async def _arrived_in_loop(self, n: int, timeout: float, place: str) -> list[Run]:
         with self._changed:
             self.never_awaited.remove(place)
+        import asyncio  # the caller has imported it
+
         # A new thread, because the default pool may be full of the requests that are held.
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Run]] = loop.create_future()
@@ -219,8 +220,10 @@ class Gate:
 
 
 def _blocks_a_loop() -> str:
+    from asyncio import get_running_loop
+
     try:
-        asyncio.get_running_loop()
+        get_running_loop()
     except RuntimeError:
         return ""
     return ". wait_arrived() blocks the event loop that calls it; use await gate.arrived()"

@@ -3,7 +3,6 @@ to the client and stays in the journal."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,6 +99,8 @@ def error_outcome(
 def _portable(exc: BaseException, cause: str | None) -> bytes | None:
     if not isinstance(exc, Exception):
         return None
+    import asyncio
+
     # On Python 3.10 asyncio.TimeoutError is a separate class.
     if isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration, StopAsyncIteration)):
         return None

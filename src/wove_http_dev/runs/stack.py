@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from itertools import dropwhile
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.exception_text import CALLERS
+
+if TYPE_CHECKING:
+    import asyncio
 
 _CALLERS = (*CALLERS, threading.__file__)
 _CALLS = 30
