@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 TIMEOUT = 10.0
-"""The executor's timeout, in seconds, in cases that do not check timeouts."""
+"""The executor's timeout, in seconds on an idle machine, in cases that do not check timeouts: more
+than such a case waits for anything, or the timeout would end what the case sees."""
 DELIVERY_TIMEOUT = 2.0
 """Wove's delivery_timeout, in seconds, in cases that do not check timeouts. It turns a lost run
 into an error."""
@@ -142,8 +143,9 @@ class CaseContext:
 
     def worker(self, **options: Any) -> HttpWorker:
         """Start a worker and return it. By default it uses https and signatures, and sets the
-        executor's ``timeout`` to 10 s; ``options`` can change that."""
-        words: dict[str, Any] = {"timeout": TIMEOUT, "delivery_timeout": None, **options}
+        executor's ``timeout`` to 10 s (more on a busy machine); ``options`` can change that."""
+        timeout = self.seconds(TIMEOUT)
+        words: dict[str, Any] = {"timeout": timeout, "delivery_timeout": None, **options}
         worker = RecordedWorker(ca=self._session.ca, **words)
         self._log.add_worker(worker)
         self._log.add("worker", options)

@@ -3,9 +3,12 @@ settings that an executor must not change."""
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -40,6 +43,10 @@ def process_settings() -> dict[str, Any]:
     return {
         "the working directory": os.getcwd(),
         "socket.getdefaulttimeout()": socket.getdefaulttimeout(),
+        "sys.getrecursionlimit()": sys.getrecursionlimit(),
+        "sys.excepthook": sys.excepthook,
+        "gc.isenabled()": gc.isenabled(),
+        "the level of the root logger": logging.getLogger().level,
         "urllib's and http.client's verification of certificates": (
             ssl._create_default_https_context
         ),

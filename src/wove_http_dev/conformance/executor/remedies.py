@@ -115,6 +115,13 @@ REMEDIES = (
         ),
     ),
     (
+        "errors.26",
+        Remedy(
+            "Close the connection of a request however it ends, at the latest after the timeout.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
+        ),
+    ),
+    (
         "errors",
         Remedy(
             'Make an event task_error with normalize_exception(source="transport") for '
@@ -208,9 +215,10 @@ REMEDIES = (
         ),
     ),
     (
-        "routing.17",
+        "routing.17 routing.21",
         Remedy(
-            "Close the connection after an answer, or when more arrives on it than the answer.",
+            "Close the connection after an answer, at least if it is not whole, or if more arrives "
+            "on it than the answer.",
             f"{_EXECUTOR}: ConformingExecutor.close()",
         ),
     ),
@@ -300,7 +308,7 @@ REMEDIES = (
         "time.15",
         Remedy(
             "Change no default timeout, no environment variable and no other setting of"
-            " the process.",
+            " the process or of the event loop.",
             f"{_EXECUTOR}: ConformingExecutor.tls_context()",
         ),
     ),

@@ -93,6 +93,15 @@ class CancelsElsewhere(ConformingExecutor):
         return super().post(frame)
 
 
+class CancelsAtAnotherPath(ConformingExecutor):
+    """Sends a cancel_task to a path below the URL."""
+
+    def post(self, frame: Frame) -> bytes:
+        if frame["type"] == "cancel_task":
+            self._url = (self._url or "").partition("?")[0] + "/cancel"
+        return super().post(frame)
+
+
 class CancelsWhatHasEnded(ConformingExecutor):
     """Sends a cancel_task after each result."""
 
@@ -225,5 +234,6 @@ DEFECTS = (
     Defect(CancelsInTheLoop, "time.13", "blocked for .* while a cancel_task was not answered"),
     Defect(LetsThreadsDie, "errors.18", "uncaught exception, the first by Status: HTTP 500"),
     Defect(CancelsElsewhere, "cancel.08", "cancel_task was sent with '/wove/tasks' instead"),
+    Defect(CancelsAtAnotherPath, "cancel.08", "but a POST to '/wove/tasks/cancel' did"),
     Defect(CancelsWhatHasEnded, "cancel.09", "'merge:works', which had ended by itself"),
 )

@@ -69,6 +69,22 @@ class KeepsTheTimeoutOnly(ConformingExecutor):
         await super().send({**frame, **({"delivery": timeout} if "delivery" in frame else {})})
 
 
+class AsksFirst(ConformingExecutor):
+    """Sends a GET to the URL before the first command."""
+
+    asked = False
+
+    def post(self, frame: Frame) -> bytes:
+        if not self.asked:
+            self.asked = True
+            parts = urllib.parse.urlsplit(self._url or "")
+            connection = self.connection(parts)
+            connection.request("GET", self.target(parts))
+            connection.getresponse()
+            connection.close()
+        return super().post(frame)
+
+
 class SendsHeadersTwice(ConformingExecutor):
     """Sends executor_config.headers twice."""
 
@@ -182,6 +198,7 @@ DEFECTS = (
     Defect(DropsTheOrphanPolicy, "frames.07", "a cancel_task came without delivery_orphan_policy"),
     Defect(KeepsTheTimeoutOnly, "frames.07", "options of a run_task did not arrive: .*key"),
     Defect(SendsHeadersTwice, "frames.08", "with 2 times the header of executor_config.headers"),
+    Defect(AsksFirst, "frames.16", "a GET arrived that is no command"),
     Defect(HasNoPortInHost, "frames.33", r"a request to localhost:\d+ has the Host 'localhost'"),
     Defect(SaysTwiceWhatItSends, "frames.33", "has more than one Content-Type"),
     Defect(SendsChunks, "frames.34", "no Content-Length; its Transfer-Encoding is 'chunked'"),

@@ -52,6 +52,17 @@ class CancelsWithTheNonceOfItsRun(ConformingExecutor):
         return self.made.setdefault(frame["run_id"], super().credentials(frame, body))
 
 
+class UnpicklesTheAnswerToACancel(ConformingExecutor):
+    """Unpickles what the answer to a cancel_task holds."""
+
+    def post(self, frame: Frame) -> bytes:
+        body = super().post(frame)
+        if frame["type"] == "cancel_task" and body:
+            for event in json.loads(body)["events"]:
+                _deserialize_network_executor_frame(event, reason="a test's defect")
+        return body
+
+
 class UnpicklesLogs(ConformingExecutor):
     """Unpickles log and run_task frames before it compares their run_id."""
 
@@ -69,6 +80,7 @@ DEFECTS = (
     Defect(WritesHeadersAsTheyAre, "security.40", "in a header's value made a header of its own"),
     Defect(CancelsWithTheNonceOfItsRun, "security.17", "a nonce was used again"),
     Defect(UnpicklesLogs, "security.19", "for a run that does not exist was loaded"),
+    Defect(UnpicklesTheAnswerToACancel, "security.19", "in the answer to a cancel_task was loaded"),
     Defect(TriesWithoutCredentials, "security.14", "a cancel_task was not authenticated"),
     Defect(DropsEmptyParameters, "security.16", "does not cover the target on its request line"),
 )

@@ -132,6 +132,19 @@ class ReadsOnAfterAnAnswer(KeepsWhatIsClosed):
         return super().read(frame, json.dumps(frames).encode())
 
 
+class KeepsFailedConnections(ReadsOnAfterAnAnswer):
+    """Uses a connection again after a request on it failed."""
+
+    def _open_again(self, connection: http.client.HTTPConnection) -> None:
+        """Let http.client forget the answer that was not read."""
+        connection._HTTPConnection__state = "Idle"  # type: ignore[attr-defined]
+        connection._HTTPConnection__response = None  # type: ignore[attr-defined]
+
+    def close(self, connection: http.client.HTTPConnection) -> None:
+        self._open_again(connection)
+        super().close(connection)
+
+
 class SharesItsSettings(ConformingExecutor):
     """Keeps its configuration in the class."""
 
@@ -190,6 +203,7 @@ DEFECTS = (
     Defect(NeedsAWaitingRun, "routing.16", "of a run that had ended, and run 2 of 3 ended with"),
     Defect(StopsAtAnUnhashableType, "routing.13", r"\(unhashable-type\), and a run that waited"),
     Defect(ReadsOnAfterAnAnswer, "routing.17", "answered twice, and run 2 of 3 has"),
+    Defect(KeepsFailedConnections, "routing.21", r"a run failed \(.*\), and the next run has"),
     Defect(
         SharesItsSettings,
         "routing.18",

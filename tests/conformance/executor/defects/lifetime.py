@@ -7,9 +7,11 @@ import http.client
 import os
 import socket
 import ssl
+import sys
 import threading
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
@@ -104,6 +106,7 @@ class LeavesThreads(ConformingExecutor):
 
 
 left: list[http.client.HTTPConnection] = []
+kept: list[socket.socket] = []
 
 
 class LeavesConnections(ConformingExecutor):
@@ -111,6 +114,37 @@ class LeavesConnections(ConformingExecutor):
 
     def close(self, connection: http.client.HTTPConnection) -> None:
         left.append(connection)
+
+
+class LeavesFailedConnections(ConformingExecutor):
+    """Keeps the connection of a request open that failed after it was made."""
+
+    def close(self, connection: http.client.HTTPConnection) -> None:
+        if sys.exc_info()[0] is None:
+            super().close(connection)
+        else:
+            left.append(connection)
+
+
+class LeavesFailedHandshakes(ConformingExecutor):
+    """Keeps the socket open on which a TLS handshake failed."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        made = super().connection(parts)
+        made._create_connection = self._connect  # type: ignore[attr-defined]  # no stub has it
+        return made
+
+    @staticmethod
+    def _connect(*given: Any) -> socket.socket:
+        sock = socket.create_connection(*given)
+        kept.append(sock.dup())
+        return sock
+
+    def _answer(self, response: http.client.HTTPResponse) -> bytes:
+        for sock in kept:
+            sock.close()
+        kept.clear()
+        return super()._answer(response)
 
 
 class StartsOnce(ConformingExecutor):
@@ -137,6 +171,48 @@ class ChangesTheEnvironment(ConformingExecutor):
         os.environ["A_FLAWED_EXECUTOR"] = str(time.monotonic_ns())
 
 
+class RaisesTheRecursionLimit(ConformingExecutor):
+    """Raises the recursion limit, so that deep results can be loaded."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        sys.setrecursionlimit(sys.getrecursionlimit() + 1)
+
+
+class SignsTheConfiguration(ConformingExecutor):
+    """Collects the headers of requests in the configured dictionary."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        headers = config["environment_config"].setdefault("headers", {})
+        headers["Accept"] = "application/json"
+
+
+class SilencesTheLoop(ConformingExecutor):
+    """Sets an exception handler in the event loop."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self._loop.set_exception_handler(lambda loop, context: None)
+
+
+class TakesTheDefaultPool(ConformingExecutor):
+    """Makes a small pool the default one of the event loop."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        self._loop.set_default_executor(ThreadPoolExecutor(2))
+
+
+class ResolvesToIpv4Only(ConformingExecutor):
+    """Replaces the function that resolves names."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        original = socket.getaddrinfo
+        socket.getaddrinfo = lambda *given, **named: original(*given, **named)
+
+
 DEFECTS = (
     Defect(BlocksTheLoop, "time.08", "event loop was blocked"),
     Defect(WaitsForTerminal, "time.06", "without a terminal frame .* waiting for ever"),
@@ -145,7 +221,14 @@ DEFECTS = (
     Defect(TimesTheHeadOnly, "time.12", "had not ended: half of the answer arrives"),
     Defect(LeavesThreads, "time.14", r"there are \d+ more threads"),
     Defect(LeavesConnections, "time.14", r"there are \d+ more open descriptors"),
+    Defect(LeavesFailedConnections, "errors.26", "have failed .* more open descriptors than"),
+    Defect(LeavesFailedHandshakes, "errors.26", r"\(untrusted-ca\), and there are .* descriptors"),
     Defect(StartsOnce, "time.14", "one of several weaves in a row with one executor has"),
     Defect(UnverifiesTheProcess, "time.15", "verification of certificates was changed"),
     Defect(ChangesTheEnvironment, "time.15", "os.environ was changed"),
+    Defect(RaisesTheRecursionLimit, "time.15", "getrecursionlimit.* was changed"),
+    Defect(SignsTheConfiguration, "time.15", "executor_config was changed"),
+    Defect(SilencesTheLoop, "time.15", "loop's exception handler was changed"),
+    Defect(TakesTheDefaultPool, "time.15", "loop's default pool was changed"),
+    Defect(ResolvesToIpv4Only, "time.15", "socket.getaddrinfo was changed"),
 )

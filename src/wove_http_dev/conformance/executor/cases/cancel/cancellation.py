@@ -22,7 +22,7 @@ from wove_http_dev.conformance.executor.abandoned_runs import (
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.cancel import family
 from wove_http_dev.conformance.executor.context import PATIENCE, POOL_OVERFLOW, CaseContext
-from wove_http_dev.conformance.executor.received import frames_of, headers_of
+from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.refusals import refusal
 from wove_http_dev.conformance.executor.waits import (
     attempt,
@@ -211,17 +211,24 @@ def to_the_same_url(check: CaseContext) -> str:
     worker = check.worker()
     worker.hold(ABANDONED)
     url = f"{worker.url}?tenant=a%20b"
+    target = url.partition(f":{worker.port}")[2]
 
     async def script(remote: Remote) -> Exchange | None:
         return await abandon_run(check, worker, remote)
 
     cancel: Exchange | None = check.run_script(worker, script, settings={"url": url})
     if cancel is None:
+        for exchange in requests_of(worker):
+            if exchange.target != target:
+                check.fail(
+                    f"no cancel_task arrived at {target!r}, but a {exchange.method} to"
+                    f" {exchange.target!r} did"
+                )
         raise NotApplicable(NO_CANCEL, needs=["cancel.01"])
     for exchange in [*frames_of(worker, "run_task"), cancel]:
         content = headers_of(exchange).get("Content-Type") or ""
         actual = (exchange.method, exchange.target, content.partition(";")[0])
-        expected = ("POST", url.partition(f":{worker.port}")[2], "application/json")
+        expected = ("POST", target, "application/json")
         for found, wanted in zip(actual, expected, strict=True):
             if found.lower() != wanted.lower():
                 check.fail(f"a {exchange.frame_type} was sent with {found!r} instead of {wanted!r}")

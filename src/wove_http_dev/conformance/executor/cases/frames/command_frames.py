@@ -208,7 +208,7 @@ def headers(check: CaseContext) -> str:
     "16",
     sources.PROTOCOL,
     scenario="a weave of one task",
-    expected="one POST, of one run_task frame",
+    expected="one POST, of one run_task frame, and no other request to the URL",
 )
 def one_frame_each(check: CaseContext) -> str:
     """Each command is sent in one POST."""
@@ -217,6 +217,9 @@ def one_frame_each(check: CaseContext) -> str:
     count = len(frames_of(worker, "run_task"))
     if count != 1:
         check.fail(f"{count} run_task frames arrived for one run")
+    for exchange in requests_of(worker):
+        if exchange.frame_type != "run_task":
+            check.fail(f"a {exchange.method} arrived that is no command of Wove's")
     return "one run_task frame"
 
 

@@ -1,20 +1,16 @@
 """Cases about what remains after a weave: its threads and connections have ended, and the settings
 of the process are unchanged.
-
-The threads and the open file descriptors of this process are listed before and after a series of
-equal weaves, and the new ones are counted. The worker runs in this process too: its threads are not
-counted, but its ends of the connections are.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
+import socket
 import threading
 import urllib.request
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.client import wove_config
@@ -22,8 +18,9 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.context import MARGIN, CaseContext
+from wove_http_dev.conformance.executor.existing import GROWN, Existing
 from wove_http_dev.conformance.executor.own_process import process_settings
-from wove_http_dev.conformance.executor.waits import wait_until, wait_until_async
+from wove_http_dev.conformance.executor.waits import wait_until_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.wire import SlowBody
 from wove_http_dev.weave_outcome import task_returning
@@ -33,9 +30,6 @@ if TYPE_CHECKING:
     from wove.context import WoveContextManager as Weave
 
 WARM_UP, WEAVES = 3, 10
-GROWN = 8
-"""This many new threads or descriptors mean about one leak in each weave. A thread pool keeps
-fewer."""
 OPEN = 12
 """Runs that are not answered; each has a connection, or a thread, or both."""
 GIVEN_UP = 0.2
@@ -47,32 +41,6 @@ INNER = "conformance-inner-weave"
 """The Wove environment of a weave inside another one."""
 SETTLING = 1.0
 """Seconds within which threads and connections must end after a weave."""
-CHECKER_THREADS = ("wove-http-dev", "conformance-")
-"""How the names of the threads of the worker and of the checker begin."""
-FOLDERS = ("/proc/self/fd", "/dev/fd")
-
-
-def _threads() -> set[Any]:
-    return {each for each in threading.enumerate() if not each.name.startswith(CHECKER_THREADS)}
-
-
-def _descriptors() -> set[Any]:
-    """Return the open file descriptors, each with its inode, because a closed descriptor's number
-    is used again. Empty if the system does not list them."""
-    found = set()
-    for folder in FOLDERS:
-        if os.path.isdir(folder):
-            for number in map(int, os.listdir(folder)):
-                with suppress(OSError):  # the descriptor of the listing itself is closed
-                    found.add((number, os.fstat(number).st_ino))
-            break
-    return found
-
-
-KINDS: Mapping[str, Callable[[], set[Any]]] = {
-    "threads": _threads,
-    "open descriptors": _descriptors,
-}
 
 
 def _weaves_in_a_row(
@@ -87,29 +55,6 @@ def _weaves_in_a_row(
             )
 
 
-class _Existing:
-    """What existed of :data:`KINDS` when this was made. As text: what has been added since."""
-
-    def __init__(self) -> None:
-        gc.collect()
-        self._before = {kind: existing() for kind, existing in KINDS.items()}
-
-    def _added(self) -> dict[str, int]:
-        # What other code of the process ended in between does not make up for what is new.
-        return {kind: len(existing() - self._before[kind]) for kind, existing in KINDS.items()}
-
-    def more_after(self, seconds: float) -> str:
-        """Wait at most ``seconds`` until fewer than :data:`GROWN` of each kind have been added.
-        Return of what there is more, e.g. ``12 more threads``, or an empty string."""
-        gc.collect()  # objects that are only garbage do not count
-        if wait_until(lambda: max(self._added().values()) < GROWN, seconds):
-            return ""
-        return " and ".join(f"{n} more {kind}" for kind, n in self._added().items() if n >= GROWN)
-
-    def __str__(self) -> str:
-        return ", ".join(f"{n:+d} {kind}" for kind, n in self._added().items())
-
-
 @family.should(
     "14",
     sources.EXHAUSTION,
@@ -122,7 +67,7 @@ def nothing_left_behind(check: CaseContext) -> str:
     worker = check.worker()
     definition = check.definition(worker, {})
     _weaves_in_a_row(check, worker, definition, WARM_UP)
-    before = _Existing()
+    before = Existing()
     _weaves_in_a_row(check, worker, definition, WEAVES)
     more = before.more_after(check.seconds(SETTLING))
     if more:
@@ -134,28 +79,65 @@ def nothing_left_behind(check: CaseContext) -> str:
     return str(before)
 
 
+def _changed_by_the_checker() -> dict[str, Any]:
+    """Return settings of the process that the checker itself changes for its cases."""
+    return {
+        "urllib's opener": urllib.request._opener,  # type: ignore[attr-defined]
+        "os.environ": dict(os.environ),
+        "socket.getaddrinfo": socket.getaddrinfo,
+        "socket.create_connection": socket.create_connection,
+        "the filters of warnings": list(warnings.filters),
+        "threading.excepthook": threading.excepthook,
+    }
+
+
 @family.should(
     "15",
     sources.PROCESS,
-    scenario="a weave of one task",
-    expected="no setting of the process is changed",
+    scenario="a weave of one task, and one with a result, an error and a run that is given up, in a"
+    " loop that goes on",
+    expected="no setting of the process or of the loop is changed, nor executor_config",
     alone=True,
 )
 def process_as_it_was(check: CaseContext) -> str:
-    """An executor does not change settings of the process, which belong to the application."""
-    worker = check.worker()
-    opener, environ = urllib.request._opener, dict(os.environ)  # type: ignore[attr-defined]
-    check.run_one_weave(worker)
-    before = {**check.process_before, "urllib's opener": opener, "os.environ": environ}
-    now = {
-        **process_settings(),
-        "urllib's opener": urllib.request._opener,  # type: ignore[attr-defined]
-        "os.environ": dict(os.environ),
+    """An executor does not change settings of the process or of the event loop, which belong to the
+    application."""
+    worker = check.worker(headers={"X-Conformance": "given"})
+    definition = check.definition(worker, {})
+    config = definition["executor_config"]
+    given = {**config, "headers": dict(config["headers"])}
+    before = {**check.process_before, **_changed_by_the_checker()}
+    check.run_one_weave(worker, definition=definition)
+    _expect_equal(check, before, {**process_settings(), **_changed_by_the_checker()})
+    _expect_equal(check, {"executor_config": given}, {"executor_config": config})
+    worker.hold("held")
+    worker.inject(Status(500), task="fails", command="run_task")
+
+    async def script(remote: Remote) -> None:
+        await asyncio.to_thread(int)  # which makes the default pool
+        settings = _loop_settings()
+        await _weave_of_three(definition)
+        _expect_equal(check, settings, _loop_settings())
+
+    check.run_script(worker, script)
+    return "unchanged"
+
+
+def _loop_settings() -> dict[str, Any]:
+    """Return settings of the running event loop that belong to the application."""
+    loop = asyncio.get_running_loop()
+    return {
+        "the loop's exception handler": loop.get_exception_handler(),
+        "the loop's task factory": loop.get_task_factory(),
+        "the loop's debug mode": loop.get_debug(),
+        "the loop's default pool": getattr(loop, "_default_executor", None),
     }
+
+
+def _expect_equal(check: CaseContext, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for what, value in now.items():
         if value != before[what]:
             check.fail(f"{what} was changed; only the application may change it")
-    return "unchanged"
 
 
 @family.should(
@@ -174,7 +156,7 @@ def open_runs_closed(check: CaseContext) -> str:
     worker.inject(SlowBody(bytes=1, interval=0.1), task="task", command="run_task")
     # What an executor makes once, with its first weave, is not counted.
     check.run_one_weave(worker, within=MARGIN, planned=GIVEN_UP, delivery_timeout=GIVEN_UP)
-    before = _Existing()
+    before = Existing()
 
     def define(w: Weave, environment: str) -> None:
         @w.do(range(OPEN), environment=environment, delivery_timeout=GIVEN_UP)

@@ -1,0 +1,69 @@
+"""Counts the threads and the open file descriptors of this process that are new.
+
+They are listed before and after a series of equal weaves. The worker runs in this process too: its
+threads are not counted, but its ends of the connections are.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from wove_http_dev.conformance.executor.waits import wait_until
+
+GROWN = 8
+"""This many new threads or descriptors mean about one leak in each weave. A thread pool keeps
+fewer."""
+CHECKER_THREADS = ("wove-http-dev", "conformance-")
+"""How the names of the threads of the worker and of the checker begin."""
+FOLDERS = ("/proc/self/fd", "/dev/fd")
+
+
+def _threads() -> set[Any]:
+    return {each for each in threading.enumerate() if not each.name.startswith(CHECKER_THREADS)}
+
+
+def _descriptors() -> set[Any]:
+    """Return the open file descriptors, each with its inode, because a closed descriptor's number
+    is used again. Empty if the system does not list them."""
+    found = set()
+    for folder in FOLDERS:
+        if os.path.isdir(folder):
+            for number in map(int, os.listdir(folder)):
+                with suppress(OSError):  # the descriptor of the listing itself is closed
+                    found.add((number, os.fstat(number).st_ino))
+            break
+    return found
+
+
+KINDS: Mapping[str, Callable[[], set[Any]]] = {
+    "threads": _threads,
+    "open descriptors": _descriptors,
+}
+
+
+class Existing:
+    """What existed of :data:`KINDS` when this was made. As text: what has been added since."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._before = {kind: existing() for kind, existing in KINDS.items()}
+
+    def _added(self) -> dict[str, int]:
+        # What other code of the process ended in between does not make up for what is new.
+        return {kind: len(existing() - self._before[kind]) for kind, existing in KINDS.items()}
+
+    def more_after(self, seconds: float) -> str:
+        """Wait at most ``seconds`` until fewer than :data:`GROWN` of each kind have been added.
+        Return of what there is more, e.g. ``12 more threads``, or an empty string."""
+        gc.collect()  # objects that are only garbage do not count
+        if wait_until(lambda: max(self._added().values()) < GROWN, seconds):
+            return ""
+        return " and ".join(f"{n} more {kind}" for kind, n in self._added().items() if n >= GROWN)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n:+d} {kind}" for kind, n in self._added().items())
