@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
 from typing import Any
 
 import pytest
 
-from wove_http_dev.conformance.worker.answer_rules import Command, Sent, breaches, read_request
+from wove_http_dev.conformance.worker.answer_rules import (
+    Command,
+    Sent,
+    breaches,
+    read_request,
+    reveals,
+)
 from wove_http_dev.conformance.worker.wire import HttpResponse
 
 RUN = Command("run_task", "r", "t")
@@ -181,3 +189,35 @@ def test_a_command_is_read_from_a_request() -> None:
 def test_what_is_no_command(sent: bytes) -> None:
     """A request that Wove could not send has no command, so its answer has no event frames."""
     assert read_request(sent).command is None
+
+
+def pickled(value: Any) -> str:
+    """Return a pickle of ``value`` as base64."""
+    return base64.b64encode(pickle.dumps(value)).decode()
+
+
+@pytest.mark.parametrize(
+    ("response", "where"),
+    [
+        (answer({"error": "signed with <a secret>"}), "its body"),
+        (answer({"error": b"<a secret>".hex()}), "its body"),
+        (answer([], ("X-Hint", "<a secret>")), "its headers"),
+        (answer({"error_pickle": pickled({"env": "<a secret>"})}), "its error_pickle"),
+        (answer({"error_pickle": pickled({"env": "another"})}), ""),
+        (answer({"error": "refused"}), ""),
+    ],
+)
+def test_the_secret_is_found_in_an_answer(response: HttpResponse, where: str) -> None:
+    assert reveals(b"<a secret>", b"a request", response) == where
+
+
+def test_an_answer_may_repeat_the_secret_that_its_request_holds() -> None:
+    assert not reveals(b"<a secret>", b"?token=<a secret>", answer({"error": "<a secret>"}))
+
+
+def test_a_short_secret_is_not_looked_for() -> None:
+    assert not reveals(b"task", b"a request", answer({"type": "task_error"}))
+
+
+def test_a_secret_with_a_quote_is_found_in_json() -> None:
+    assert reveals(b'a "secret"', b"a request", answer({"error": 'a "secret"'})) == "its body"

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-from wove_http_dev.conformance.worker.answer_rules import Rule, breaches, read_request
+from wove_http_dev.conformance.worker.answer_rules import Rule, breaches, read_request, reveals
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.sent_log import SentRequests
 from wove_http_dev.conformance.worker.wire import HttpResponse
@@ -56,6 +56,8 @@ class AnswerLog:
             first: dict[Rule, str] = {}
             for rule, text in breaches(sent, answer, repeated=repeated):
                 first.setdefault(rule, text)
+            if where := reveals(service.secret or service.bearer.encode(), request, answer):
+                first["secret"] = f"the secret is in {where} (HTTP {answer.status})"
             for rule, text in first.items():
                 self._note(rule, f"{_described(service, sender, request)}: {text}")
 

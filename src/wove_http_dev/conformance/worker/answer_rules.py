@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ from wove_http_dev.conformance.worker.answers import (
 )
 from wove_http_dev.conformance.worker.wire import HttpResponse, shown
 
-Rule = Literal["framing", "type", "readable", "ids", "frames"]
-"""What a rule is about: the end of the body, its content type, its JSON, ids, event frames."""
+Rule = Literal["framing", "type", "readable", "ids", "frames", "secret"]
+"""What a rule is about: the end of the body, its content type, its JSON, ids, event frames, and
+that the answer does not hold the secret."""
 Breach = tuple[Rule, str]
 """A rule that an answer breaks, and how."""
 
@@ -34,6 +36,8 @@ PICKLES = ("result_pickle", "error_pickle", "exception_pickle", "callable_pickle
 """The fields that Wove decodes in every frame, whatever the type of the frame."""
 DECODED = 100_000
 """The most characters of such a field that are decoded here."""
+SHORTEST_SECRET = 8
+"""The fewest bytes of a secret that is looked for: a shorter one may be in an answer by chance."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,27 @@ def breaches(sent: Sent, answer: HttpResponse, *, repeated: bool = False) -> lis
     found += [("ids", text) for text in _ids(command, events)]
     found += [("frames", text) for text in _frames(command, events, repeated)]
     return found
+
+
+def reveals(secret: bytes, request: bytes, answer: HttpResponse) -> str:
+    """Return where ``answer`` holds ``secret``, as it is or encoded; an empty string if it does
+    not. The answer to a request that holds the secret may repeat it."""
+    if len(secret) < SHORTEST_SECRET:
+        return ""
+    escaped = json.dumps(secret.decode("utf-8", "replace"))[1:-1].encode()
+    forms = {secret, escaped, secret.hex().encode(), base64.b64encode(secret)}
+    if any(form in request for form in forms):
+        return ""
+    head = "\n".join(f"{name}: {value}" for name, value in answer.headers).encode("latin-1")
+    places = {"its headers": head, "its body": answer.body}
+    with contextlib.suppress(CaseFailed):
+        for event in events_of(answer):
+            for name in PICKLES:
+                if name in event and _is_base64(event[name]):
+                    places[f"its {name}"] = base64.b64decode(event[name])
+    return next(
+        (place for place, text in places.items() if any(form in text for form in forms)), ""
+    )
 
 
 def how_broken(rule: Rule, request: bytes, answer: HttpResponse) -> str:

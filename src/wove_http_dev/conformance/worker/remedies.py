@@ -187,6 +187,14 @@ REMEDIES = (
         ),
     ),
     (
+        "auth.47",
+        Remedy(
+            "Send an error's kind, message and traceback, without the values of variables, the"
+            " environment or the configuration.",
+            f"{_CORE}: error_event()",
+        ),
+    ),
+    (
         "auth.23",
         Remedy(
             "Look headers up by their names in lower case.",

@@ -17,6 +17,7 @@ from wove_http_dev.conformance.worker.cases.auth import (
     replay,
     replay_at_once,
     schemes,
+    secrecy,
     tampering,
     timestamps,
     verification_order,
@@ -110,6 +111,7 @@ _ORDER: tuple[tuple[Family, ModuleType], ...] = (
     (limits, leaks),
     (auth, late_replay),  # sends the first request of the check again
     (transport, framing),  # about the answers to all requests before
+    (auth, secrecy),
     (frames, every_answer),
 )
 

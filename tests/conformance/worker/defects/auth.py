@@ -305,6 +305,24 @@ class TellsSecret(PlainWorker):
         self.write(handler, 401, {"error": f"not signed with {SECRET}"})
 
 
+@flagged_by("auth.47", "errors.01, .* the secret is in its body", "errors.01")
+class SendsItsEnvironmentWithAnError(PlainWorker):
+    def error(self, exc: BaseException) -> Event:
+        event = super().error(exc)
+        event["error"]["environment"] = {"WOVE_WORKER_SECRET": SECRET}
+        return event
+
+
+@flagged_by("auth.47", "errors.01, .* the secret is in its error_pickle", "errors.01")
+class SendsLocalVariablesWithAnError(PlainWorker):
+    def error(self, exc: BaseException) -> Event:
+        error = {**super().error(exc)["error"], "traceback": f"secret = {SECRET!r}"}
+        return {
+            "type": "task_error",
+            "error_pickle": base64.b64encode(pickle.dumps(error)).decode(),
+        }
+
+
 @flagged_by("auth.20", "holds the signature that it expected")
 class TellsExpectedSignature(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
