@@ -81,11 +81,12 @@ REMEDIES = (
         ),
     ),
     (
-        "transport.20 transport.21",
+        "transport.20 transport.21 transport.23",
         Remedy(
             "Answer 400 and close the connection if a request has Transfer-Encoding beside "
-            "Content-Length, two lengths, or one that is not digits alone. cheroot and werkzeug's "
-            "own server take the last of two lengths: have another server in front.",
+            "Content-Length, two lengths, one that is not digits alone, or a chunk that is not as "
+            "long as it says. cheroot and werkzeug's own server take the last of two lengths, and "
+            "0x1f for a chunk's: refuse chunks there, or have another server in front.",
             f"{_STD}: Handler.do_POST()",
         ),
     ),
@@ -192,6 +193,14 @@ REMEDIES = (
             "Send an error's kind, message and traceback, without the values of variables, the"
             " environment or the configuration.",
             f"{_CORE}: error_event()",
+        ),
+    ),
+    (
+        "auth.48",
+        Remedy(
+            "Show runs, their arguments and results only to who has credentials; without them, a"
+            " health check says that the service is up, and nothing else.",
+            f"{_STD}: Handler.do_POST()",
         ),
     ),
     (

@@ -323,6 +323,18 @@ class SendsLocalVariablesWithAnError(PlainWorker):
         }
 
 
+@flagged_by("auth.48", "a GET of '/debug' without credentials shows the run_id of a task that runs")
+class ShowsItsRunsToAnyone(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        handler: Any = self.server.RequestHandlerClass
+        handler.do_GET = lambda it: self.show(it)
+
+    def show(self, handler: Handler) -> None:
+        known = handler.path == "/debug"
+        self.write(handler, 200 if known else 404, {"runs": list(self.runs)} if known else {})
+
+
 @flagged_by("auth.20", "holds the signature that it expected")
 class TellsExpectedSignature(PlainWorker):
     def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:

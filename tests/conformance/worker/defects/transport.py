@@ -345,11 +345,14 @@ class ReadsChunks(PlainWorker):
         if handler.headers["Content-Length"] is not None:
             return super().read(handler)
         body = b""
-        while size := int(handler.rfile.readline(), 16):
+        while size := self.size(handler.rfile.readline().strip()):
             body += self.chunk(handler, size)
-            handler.rfile.readline()
+            handler.rfile.read(2)
         self.end(handler)
         return body
+
+    def size(self, text: bytes) -> int:
+        return int(text, 16)
 
     def chunk(self, handler: Handler, size: int) -> bytes:
         return handler.rfile.read(size)
@@ -487,3 +490,14 @@ class ReadsToTheEnd(RefusesCodings):
 class ReadsTheLastLength(PlainWorker):
     def read(self, handler: Handler) -> bytes:
         return handler.rfile.read(int(list(handler.headers.get_all("Content-Length", []))[-1]))
+
+
+plant(ReadsChunks, "transport.23", r"a request with a chunk of size \+1f was accepted: HTTP 200")
+
+
+@flagged_by("transport.23", "a chunk without a line end behind it was accepted: HTTP 200")
+class LooksAtSizesOnly(ReadsChunks):
+    def size(self, text: bytes) -> int:
+        if not text.isalnum() or text.lower().startswith(b"0x"):
+            raise ValueError(text)
+        return super().size(text)

@@ -11,6 +11,7 @@ from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.transport import transport
 from wove_http_dev.conformance.worker.cases.transport.echoes import joined, parts
+from wove_http_dev.conformance.worker.client import in_chunks
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
@@ -45,6 +46,37 @@ def one_length(check: CaseContext) -> str:
     return _refused(check, _two)
 
 
+@transport.should(
+    "23",
+    f"{sources.HTTP1}, 7.1 and 7.1.3: a chunk is its size in hex digits, a line end, and its bytes"
+    " with a line end behind them",
+    scenario="valid requests in chunks, one of which has its size written as +1f, 0x1f or 1_f, or"
+    " other bytes in the place of the line end behind it",
+    expected=REFUSED,
+)
+def certain_chunks(check: CaseContext) -> str:
+    """A request in chunks of which one has no certain length is refused."""
+    seen = []
+    for what, size, end in _CHUNKS:
+        body = commands.encode(commands.run_frame(tasks.nothing))
+        request = check.service.request(body, check.service.credentials(body))
+        line, pairs, _ = parts(request)
+        headers = [f"{name}: {value}" for name, value in pairs if name != "Content-Length"]
+        chunks = in_chunks(body[CHUNK:])
+        chunk = f"{size}\r\n".encode() + body[:CHUNK] + end
+        request = joined(line, [*headers, "Transfer-Encoding: chunked"], chunk + chunks)
+        seen.append(_answered(check, f"a request with {what}", request))
+    return "; ".join(dict.fromkeys(seen))
+
+
+CHUNK = 0x1F
+"""The bytes of the chunk that is written in another way."""
+_CHUNKS = (
+    ("a chunk of size +1f", "+1f", b"\r\n"),
+    ("a chunk of size 0x1f", "0x1f", b"\r\n"),
+    ("a chunk of size 1_f", "1_f", b"\r\n"),
+    ("a chunk without a line end behind it", "1f", b"!!"),
+)
 _Lengths: TypeAlias = Callable[[int], Iterator[tuple[str, list[str]]]]
 """A function that yields header lines that say how long a body of so many bytes is, each time with
 a description."""
