@@ -46,9 +46,11 @@ class Connection(Waiting, Protocol):
 
     secure: bool
     """Whether the worker uses TLS."""
-    names: Sequence[str]
-    """The host names and addresses that the worker's certificate should be for."""
     certificates: CertificateAuthority
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The host names and addresses that the worker's certificate should be for."""
 
     def proceed(self, context: Any = None) -> None:
         """Do the TLS handshake (with ``context``, an ``ssl.SSLContext``, if given), and serve the

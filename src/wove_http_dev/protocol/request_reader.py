@@ -8,6 +8,7 @@ to origin form.
 from __future__ import annotations
 
 import io
+from typing import NoReturn
 
 import httptools
 
@@ -25,6 +26,9 @@ class RequestError(Exception):
         self.code = code
 
 
+_NO_HEADERS = Headers()
+
+
 class RequestReader:
     """Parses the bytes of one request.
 
@@ -40,7 +44,7 @@ class RequestReader:
         self._method = ""
         self._target: list[bytes] = []
         self._fields: list[tuple[str, str]] = []
-        self._headers = Headers()  # once all fields have arrived
+        self._headers = _NO_HEADERS  # until all fields have arrived
         # Not a list: a chunk may be one byte, and a bytes object takes more than 30.
         self._body = io.BytesIO()
         self.body_size = 0
@@ -167,13 +171,17 @@ class RequestReader:
         if not self.complete:
             self._method = self._parser.get_method().decode("ascii")
             self._target.append(url)
-            self._count_head(len(url))
+            self._head_size += len(url)
+            if self._head_size > self._max_head:
+                self._fail(self._head_too_large())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header. A trailer only counts towards the size limit."""
         if self.complete:
             return
-        self._count_head(len(name) + len(value))
+        self._head_size += len(name) + len(value)
+        if self._head_size > self._max_head:
+            self._fail(self._head_too_large())
         if not self.head_done:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
             self._fields.append((name.decode("latin-1"), value.decode("latin-1")))
 
@@ -184,19 +192,17 @@ class RequestReader:
         self.head_done = True
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
-            self._failure = RequestError(400, "not HTTP/1.1: another version, or none")
-            raise self._failure
+            self._fail(RequestError(400, "not HTTP/1.1: another version, or none"))
         self._headers = headers = Headers(self._fields)
         for length in headers.getlist("Content-Length"):
             if length.isdigit():
                 self._limit_body(int(length))
         hosts = len(headers.getlist("Host"))  # exactly one, in HTTP/1.1 (RFC 9112, 3.2)
         if hosts != 1 and (hosts or version == "1.1"):
-            self._failure = RequestError(400, f"{hosts} Host headers, where one is required")
-            raise self._failure
-        self._failure = _transfer_failure(headers.getlist("Transfer-Encoding"), version)
-        if self._failure is not None:
-            raise self._failure
+            self._fail(RequestError(400, f"{hosts} Host headers, where one is required"))
+        failure = _transfer_failure(headers.getlist("Transfer-Encoding"), version)
+        if failure is not None:
+            self._fail(failure)
 
     def on_body(self, data: bytes) -> None:
         """Store a piece of the body."""
@@ -214,11 +220,9 @@ class RequestReader:
         self.complete = True
         self._keep_alive = bool(self._parser.should_keep_alive())
 
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > self._max_head:
-            self._failure = self._head_too_large()
-            raise self._failure
+    def _fail(self, failure: RequestError) -> NoReturn:
+        self._failure = failure
+        raise failure
 
     def _head_too_large(self) -> RequestError:
         return RequestError(
@@ -227,12 +231,8 @@ class RequestReader:
 
     def _limit_body(self, size: int) -> None:
         if size > self._max_body:
-            self._failure = RequestError(
-                413,
-                f"the body is larger than max_body={self._max_body} bytes",
-                "request-too-large",
-            )
-            raise self._failure
+            text = f"the body is larger than max_body={self._max_body} bytes"
+            self._fail(RequestError(413, text, "request-too-large"))
 
 
 def _transfer_failure(fields: list[str], version: str) -> RequestError | None:

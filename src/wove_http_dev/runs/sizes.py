@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Collection
 from sys import getsizeof
 from typing import Any
 
@@ -17,23 +16,24 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
 
     A text that two fields share counts twice, so the sum is rather too large than too small.
     """
-    total, found, seen = 0, [value], set[int]()
+    total, found, seen = getsizeof(value), [value], set[int]()
     for each in found:  # also what is added to it meanwhile
-        if type(each) not in _FLAT:
-            if id(each) in seen:
-                continue
-            seen.add(id(each))
-            found += _contents(each)
-        total += getsizeof(each)
         if total > at_most:
             break
+        if id(each) in seen:
+            total -= getsizeof(each)
+            continue
+        seen.add(id(each))
+        contents = _contents(each)
+        total += sum(map(getsizeof, contents))
+        found += [one for one in filter(None, contents) if type(one) not in _FLAT]
     return total
 
 
-def _contents(value: Any) -> Iterable[Any]:
+def _contents(value: Any) -> Collection[Any]:
     if isinstance(value, (tuple, list, set, frozenset)):
         return value
     if isinstance(value, dict):
-        return chain(value, value.values())
+        return [*value, *value.values()]
     # The names of attributes are not counted: all objects of a class share them.
     return getattr(value, "__dict__", {}).values()

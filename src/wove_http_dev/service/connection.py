@@ -86,7 +86,6 @@ class HttpConnection:
         """Whether the server ended the connection."""
         self._plan: Plan = NO_PLAN
         self._wait: Wait = NO_PLAN.wait("")
-        self.names = owner.names()
         self.certificates = owner.certificates
         self.secure = owner.tls is not None
         self.head = b""
@@ -185,6 +184,10 @@ class HttpConnection:
         return self._client.receive(CHUNK)
 
     # faults.fault.Connection
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self._owner.names()
 
     def wait(self, seconds: Duration | None) -> bool:
         return self._wait(seconds)

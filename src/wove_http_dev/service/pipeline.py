@@ -260,7 +260,7 @@ class Pipeline:
             received=exchange.received,
             exchange_number=exchange.number,
         )
-        run.faults, run.drawn = plan.names, exchange.drawn
+        run.faults, run.drawn = exchange.faults, exchange.drawn
         exchange.initial_value = run.initial_value
         execution = Execution(execution_name(run), kills=self.runner.kills)
         self.active.add(run, execution, life)

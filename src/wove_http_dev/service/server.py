@@ -110,7 +110,7 @@ class Server:
             while (connection := self._next(listener)) is not None:
                 if not self._drive(connection, connection.serve()):
                     return
-                with self._changed:
+                with self._lock:
                     if self._listener is not listener or self._waiting >= IDLE_THREADS:
                         return
                     self._waiting += 1
@@ -144,7 +144,7 @@ class Server:
                 del step  # not kept in memory while the next request is awaited
         except BaseException as exc:  # an observer of the journal may raise anything
             self._report(exc)
-        with self._changed:
+        with self._lock:
             self._remove(connection)
         return True
 
@@ -154,7 +154,7 @@ class Server:
         while True:
             sock = self._accept(listener)
             try:
-                with self._changed:
+                with self._lock:
                     return self._admit(sock, listener)
             except BaseException as exc:  # nothing may end the only thread that accepts
                 if sock is not None:
