@@ -1,7 +1,8 @@
 """How ``serve`` fares under load: ``python -m tests.benchmarks load``.
 
 One client with 32 requests in flight, each on a connection of its own, as Wove's executor sends
-them, against ``serve`` and two reference workers of ``examples/``, each in a process of its own.
+them, against ``serve``, two reference workers of ``examples/`` and the honest loop, in one thread
+and in as many as there are requests, each in a process of its own.
 The requests of a round are signed before it begins, so that little of the client's time counts.
 The services are asked in turn; those that are not asked are idle.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import socket
 import ssl
 import statistics
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -41,6 +44,7 @@ ROUNDS = 7
 LARGE = 20 * 2**20
 """Bytes of the argument of a large task."""
 SERVE, FASTAPI, STDLIB = "serve", "worker_fastapi.py", "worker_stdlib.py"
+HONEST, HONEST_THREADS = "honest loop", f"honest loop, {IN_FLIGHT} threads"
 TICKS = os.sysconf("SC_CLK_TCK")
 GOALS = {
     "rate": f"serve >= 1.8 x {FASTAPI}",
@@ -143,6 +147,11 @@ def _large(service: Service) -> Mapping[str, float]:
     return {"large": LARGE / 2**20 / (service.ask(request) / 1000)}
 
 
+def _honest(port: int, *flags: object) -> str:
+    words = [sys.executable, "-m", "tests.benchmarks.honest_process", "--port", port, *flags]
+    return shlex.join(map(str, words))
+
+
 def _function() -> Callable[[Any], int]:
     return lambda value: 42  # of no module, and so sent by value
 
@@ -166,10 +175,16 @@ def _services(*, tls: bool) -> Iterator[dict[str, Service]]:
         certificate, key = references.certificate(ca, directory)
         context = ca.client_context() if tls else None
         stack.enter_context(mock.patch.dict(os.environ, WOVE_WORKER_SECRET=secret))
-        for label, name in ((FASTAPI, "fastapi"), (STDLIB, "stdlib")):
+        flags = ("--cert", certificate, "--key", key) if tls else ()
+        commands: dict[str, Callable[[int], str]] = {
+            FASTAPI: lambda port: references.command("fastapi", port, *flags),
+            STDLIB: lambda port: references.command("stdlib", port, *flags),
+            HONEST: lambda port: _honest(port, *flags),
+            HONEST_THREADS: lambda port: _honest(port, "--threads", IN_FLIGHT, *flags),
+        }
+        for label, words in commands.items():
             port = free_port()
-            flags = ("--cert", certificate, "--key", key) if tls else ()
-            command = ServiceCommand(references.command(name, port, *flags), "localhost", port)
+            command = ServiceCommand(words(port), "127.0.0.1", port)
             stack.enter_context(command)
             assert command._process is not None
             services[label] = Service(port, command._process.pid, context, security)

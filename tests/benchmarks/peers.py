@@ -37,10 +37,10 @@ def canned(body: bytes) -> bytes:
     return json.dumps({"events": [event]}).encode()
 
 
-def honest() -> Answer:
+def honest(secret: str = SECRET) -> Answer:
     """Return what does all that any worker must: verify the signature (compared in constant time)
     and the nonce, load the task, run it, and pickle its result."""
-    nonces: set[bytes] = set()
+    nonces: dict[bytes, object] = {}
 
     def answer(head: bytes, body: bytes) -> bytes:
         fields = {name.lower(): value for name, value in _FIELD.findall(head)}
@@ -48,12 +48,13 @@ def honest() -> Answer:
         target = head.split(b" ", 2)[1]
         digest = hashlib.sha256(body).hexdigest().encode()
         signed = b"\n".join((b"wove-v1", b"http", target, stamp, nonce, digest))
-        expected = b"v1=" + hmac.new(SECRET.encode(), signed, "sha256").hexdigest().encode()
-        if not hmac.compare_digest(fields[b"x-wove-signature"], expected) or nonce in nonces:
+        expected = b"v1=" + hmac.new(secret.encode(), signed, "sha256").hexdigest().encode()
+        if not hmac.compare_digest(fields[b"x-wove-signature"], expected):
             raise PermissionError("refused")
         if fields[b"x-wove-key"] != b"default" or abs(time.time() - int(stamp)) > 300:
             raise PermissionError("refused")
-        nonces.add(nonce)
+        if nonces.setdefault(nonce, fields) is not fields:  # one step, as threads share them
+            raise PermissionError("refused")
         frame = json.loads(body)
         function = cloudpickle.loads(base64.b64decode(frame["callable_pickle"]))
         value = function(**cloudpickle.loads(base64.b64decode(frame["args_pickle"])))
@@ -82,42 +83,53 @@ def bare_loop(context: ssl.SSLContext | None) -> Iterator[int]:
 
 @contextmanager
 def _loop(context: ssl.SSLContext | None, answer: Answer) -> Iterator[int]:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-
-    def one(sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is not None:
-            sock = context.wrap_socket(sock, server_side=True)
-        with sock:
-            data = b""
-            while b"\r\n\r\n" not in data:
-                data += sock.recv(65536)
-            head, _, body = data.partition(b"\r\n\r\n")
-            found = _LENGTH.search(head)
-            length = int(found.group(1)) if found else 0
-            while len(body) < length:
-                body += sock.recv(65536)
-            content = answer(head, body)
-            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
-
-    def loop() -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        thread = threading.Thread(target=serve_loop, args=(listener, context, answer), daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
             with suppress(OSError):
-                one(sock)
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
+
+def serve_loop(listener: socket.socket, context: ssl.SSLContext | None, answer: Answer) -> None:
+    """Answer one connection after the other, until ``listener`` is shut down. Several threads may
+    do so with one listener."""
+
+    while True:
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            return
         with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+            _serve(sock, context, answer)
+
+
+def _serve(sock: socket.socket, context: ssl.SSLContext | None, answer: Answer) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if context is not None:
+        sock = context.wrap_socket(sock, server_side=True)
+    with sock:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += _received(sock)
+        head, _, begin = data.partition(b"\r\n\r\n")
+        found = _LENGTH.search(head)
+        length = int(found.group(1)) if found else 0
+        body = bytearray(begin)
+        while len(body) < length:
+            body += _received(sock)
+        content = answer(head, bytes(body))
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+
+def _received(sock: socket.socket) -> bytes:
+    data = sock.recv(65536)
+    if not data:
+        raise ConnectionResetError
+    return data
 
 
 @contextmanager
