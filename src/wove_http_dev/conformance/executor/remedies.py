@@ -49,6 +49,13 @@ REMEDIES = (
         ),
     ),
     (
+        "frames.38 frames.39",
+        Remedy(
+            "Take the host from urlsplit(), and let socket.create_connection() try its addresses.",
+            f"{_EXECUTOR}: ConformingExecutor.connection()",
+        ),
+    ),
+    (
         "frames.14",
         Remedy(
             "Skip answers with a status from 102 to 199, and 100, until the final one.",

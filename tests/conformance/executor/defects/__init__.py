@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.executor.defects import (
+    addresses,
     answers,
     cancels,
     commands,
@@ -24,6 +25,7 @@ from tests.conformance.executor.defects import (
 )
 
 DEFECTS = (
+    *addresses.DEFECTS,
     *commands.DEFECTS,
     *answers.DEFECTS,
     *http_answers.DEFECTS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import pickle
 import threading
 import urllib.parse
 from typing import Any
@@ -82,6 +83,15 @@ class AsksFirst(ConformingExecutor):
             connection.request("GET", self.target(parts))
             connection.getresponse()
             connection.close()
+        return super().post(frame)
+
+
+class PicklesArgumentsByName(ConformingExecutor):
+    """Pickles arguments with pickle, which sends functions by name."""
+
+    def post(self, frame: Frame) -> bytes:
+        if "args" in frame:
+            pickle.dumps(frame["args"])
         return super().post(frame)
 
 
@@ -198,6 +208,7 @@ DEFECTS = (
     Defect(DropsTheOrphanPolicy, "frames.07", "a cancel_task came without delivery_orphan_policy"),
     Defect(KeepsTheTimeoutOnly, "frames.07", "options of a run_task did not arrive: .*key"),
     Defect(SendsHeadersTwice, "frames.08", "with 2 times the header of executor_config.headers"),
+    Defect(PicklesArgumentsByName, "frames.05", "argument was a function without a name, and the"),
     Defect(AsksFirst, "frames.16", "a GET arrived that is no command"),
     Defect(HasNoPortInHost, "frames.33", r"a request to localhost:\d+ has the Host 'localhost'"),
     Defect(SaysTwiceWhatItSends, "frames.33", "has more than one Content-Type"),

@@ -170,7 +170,17 @@ class ReadsATruncatedAnswer(ConformingExecutor):
         return events
 
 
+class DropsTexts(ConformingExecutor):
+    """Drops an error that is not an object."""
+
+    def _terminal(self, frame: Frame, event: Frame) -> Frame:
+        if not isinstance(event.get("error"), dict):
+            event = {name: value for name, value in event.items() if name != "error"}
+        return super()._terminal(frame, event)
+
+
 DEFECTS = (
+    Defect(DropsTexts, "errors.15", "error of a task_error was the text 'no space left', and"),
     Defect(RaisesWhatItCannotName, "errors.25", "does not resolve.* the task's error is gaierror"),
     Defect(ReadsATruncatedAnswer, "errors.25", r"\((bad-chunk|reset-mid-body)\), .* 'task'"),
     Defect(TakesAnEmptyErrorForNone, "errors.21", r"task_error with \{\}: .*swallowed"),

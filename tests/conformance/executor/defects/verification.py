@@ -7,11 +7,10 @@ import http.client
 import socket
 import ssl
 import urllib.parse
+import urllib.request
 from typing import Any
 
-from wove.environment import (
-    HttpEnvironmentExecutor,
-)
+from wove.environment import HttpEnvironmentExecutor, _dump_network_executor_message
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
 from tests.conformance.executor.defects.base import Defect
@@ -89,7 +88,31 @@ class FollowsRedirects(HttpEnvironmentExecutor):
     """Lets urllib follow redirects, as Wove's own executor does."""
 
 
+class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *given: Any) -> urllib.request.Request | None:
+        if not given[-1].startswith("https:"):
+            return None
+        return super().redirect_request(*given)
+
+
+class FollowsToHttps(ConformingExecutor):
+    """Follows a redirect from http to https."""
+
+    def post(self, frame: Frame) -> bytes:
+        url = self._url or ""
+        if not url.startswith("http:"):
+            return super().post(frame)
+        body = _dump_network_executor_message(frame, reason="the test's executor sends frames")
+        opener = urllib.request.build_opener(
+            _OnlyToHttps, urllib.request.HTTPSHandler(context=self._context)
+        )
+        request = urllib.request.Request(url, body, self.headers(frame, body))
+        answer: bytes = opener.open(request, timeout=self._timeout).read()
+        return answer
+
+
 DEFECTS = (
+    Defect(FollowsToHttps, "security.02", "302 redirect from http to https was followed"),
     Defect(TrustsAnybody, "security.20", "a run_task was sent to .*untrusted-ca"),
     Defect(TrustsAnybody, "security.24", "a run_task was sent to .*wrong-hostname"),
     Defect(VerifiesOnce, "security.35", "because an earlier one at this address had been verified"),

@@ -21,7 +21,7 @@ DISK_FULL: dict[str, Any] = {
 }
 
 
-def _answered_with_error(check: CaseContext, error: dict[str, Any]) -> WeaveOutcome:
+def _answered_with_error(check: CaseContext, error: Any) -> WeaveOutcome:
     worker = check.worker()
     worker.stub("task", events=[{"type": "task_error", "error": error}])
     return check.expect_error(check.run_one_weave(worker), "a task_error")
@@ -55,12 +55,12 @@ def exception_of_the_task(check: CaseContext) -> str:
 @family.must(
     "15",
     sources.TASK_ERRORS,
-    scenario="a task_error with an error object and no exception",
-    expected="EnvironmentExecutionError with that object as payload",
+    scenario="task_errors without an exception, one with an error object, one with a text as error",
+    expected="EnvironmentExecutionError with that object as payload, and an error with that text",
 )
 def error_without_exception(check: CaseContext) -> str:
-    """An error sent as a JSON object without a pickled exception arrives with its message and
-    payload."""
+    """An error sent as JSON without a pickled exception arrives: an object with its message and
+    payload, a text as the message."""
     from wove.environment import EnvironmentExecutionError
 
     outcome = _answered_with_error(check, DISK_FULL)
@@ -69,6 +69,9 @@ def error_without_exception(check: CaseContext) -> str:
         check.fail(f"the error object of a task_error was lost: {outcome}")
     if outcome.payload.get("kind") != "DiskFull":
         check.fail(f"the payload of the error is not the worker's: {dict(outcome.payload)!r}")
+    told = _answered_with_error(check, DISK_FULL["message"])
+    if DISK_FULL["message"] not in told.text:
+        check.fail(f"the error of a task_error was the text {DISK_FULL['message']!r}, and {told}")
     return str(outcome)
 
 

@@ -5,14 +5,14 @@ executor runs."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import ABANDONED, NO_CANCEL, abandon_run
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.frames import expect_result, family
-from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, CaseContext
+from wove_http_dev.conformance.executor.context import DELIVERY_TIMEOUT, PATIENCE, CaseContext
 from wove_http_dev.conformance.executor.received import frames_of, headers_of, requests_of
 from wove_http_dev.conformance.executor.request_recorder import RequestRecorder
 from wove_http_dev.conformance.executor.waits import attempt
@@ -76,11 +76,13 @@ def healthy(check: CaseContext) -> str:
 @family.must(
     "05",
     sources.PROTOCOL,
-    scenario="a task whose argument is the 2 MiB result of another, with non-ASCII text",
-    expected="the same value as the result",
+    scenario="a task whose argument is the 2 MiB result of another, with non-ASCII text; one whose"
+    " argument is a function without a name",
+    expected="the same value as the result, and what the function returns",
 )
 def arguments(check: CaseContext) -> str:
-    """Arguments and results arrive unchanged, including large ones and non-ASCII text."""
+    """Arguments and results arrive unchanged, including large ones, non-ASCII text, and functions,
+    which cloudpickle sends by value."""
     worker = check.worker()
     text, size = VALUE["text"], BIG
 
@@ -98,6 +100,17 @@ def arguments(check: CaseContext) -> str:
     outcome = weave.outcome("echoed")
     if outcome.value != VALUE:
         check.fail(f"a 2 MiB argument did not come back as it was sent: {outcome}")
+
+    def define_call(w: Weave, environment: str) -> None:
+        @w.do([lambda: text], environment=environment)
+        def called(item: Callable[[], str]) -> str:
+            return item()
+
+    weave = check.weave(worker, define_call)
+    check.expect_end(weave, PATIENCE, "a weave of a task whose argument is a function")
+    outcome = weave.outcome("called")
+    if outcome.value != [text]:
+        check.fail(f"an argument was a function without a name, and the task has {outcome}")
     return "the same value"
 
 

@@ -157,11 +157,18 @@ def log_frames(check: CaseContext) -> str:
     return expect_result(check, worker, "logged", "answered with log frames around the result")
 
 
+def _mislabelled(to: Wire) -> None:
+    size = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(to.body)
+    kind = b"Content-Type: application/json; charset=iso-8859-1\r\n"
+    to.send(b"HTTP/1.1 200 OK\r\n" + kind + size + to.body)
+    to.close()
+
+
 @family.must(
     "17",
     sources.JSON,
     scenario=f"answers in raw UTF-8, not in \\u escapes: the error {TEXT!r}; the result of a task"
-    f" named {NAME!r}",
+    f" named {NAME!r}; the first also with a Content-Type that names another charset",
     expected="the error with that text, and the task's result",
 )
 def raw_utf_8(check: CaseContext) -> str:
@@ -184,6 +191,13 @@ def raw_utf_8(check: CaseContext) -> str:
     if named.value != "mine":
         check.fail(
             f"the answer for the task {NAME!r} came in raw UTF-8, but the task ended with {named}",
+        )
+    with worker.inject(RawAnswer("with another charset", _mislabelled), task="merge:failing"):
+        mislabelled, _ = check.run_script(worker, script)
+    if TEXT not in mislabelled.text:
+        check.fail(
+            f"an error with the message {TEXT!r} came in raw UTF-8, with a charset in its"
+            f" Content-Type, and its author sees {mislabelled}: JSON has no charset parameter",
         )
     return str(failing)
 

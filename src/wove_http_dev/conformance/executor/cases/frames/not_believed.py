@@ -48,6 +48,10 @@ SUCCESSES = (
 )
 
 
+OTHER_TYPE = "task_progress"
+"""A type of frames that Wove does not know."""
+
+
 def _outcomes(check: CaseContext, faults: list[Fault]) -> list[tuple[Fault, WeaveOutcome, bool]]:
     """Run a task for each of ``faults``, in one weave and at the same time. Return each fault with
     the outcome of its run, and whether the pickle of the result was loaded."""
@@ -116,10 +120,16 @@ def _document(success: Success) -> Callable[[Any], bytes]:
     return lambda document: success.body
 
 
+def _retyped(document: Any) -> bytes:
+    frames = [{**frame, "type": OTHER_TYPE} for frame in document["events"]]
+    return as_utf_8({"events": frames})
+
+
 @family.must(
     "31",
     sources.PROTOCOL,
-    scenario=f"runs answered with {'; '.join(map(str, SUCCESSES))}",
+    scenario=f"runs answered with {'; '.join(map(str, SUCCESSES))}; 200 and frames of the type"
+    f" {OTHER_TYPE} that have a result",
     expected="an error each time",
 )
 def success_is_no_result(check: CaseContext) -> str:
@@ -128,6 +138,7 @@ def success_is_no_result(check: CaseContext) -> str:
         RewrittenAnswer(f"of {success}", _document(success), success.status)
         for success in SUCCESSES
     ]
+    faults.append(RewrittenAnswer(f"with a result in a frame of the type {OTHER_TYPE}", _retyped))
     for fault, outcome, _ in _outcomes(check, faults):
         if outcome.kind == "result":
             check.fail(f"an {fault} was taken for the result {outcome.value!r:.60}")

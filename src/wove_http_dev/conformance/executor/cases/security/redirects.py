@@ -55,7 +55,7 @@ def leaked(requests: Sequence[Exchange]) -> str:
     sources.REDIRECT,
     name="redirect-{}-credentials",
     scenario="a run answered with {} to another origin; "
-    f"{' and '.join(mode for mode, _ in MODES)}",
+    f"{' and '.join(mode for mode, _ in MODES)}; from https to https, and from http to https",
     expected="the other origin gets no credentials and no command frame",
 )
 def redirect_credentials(check: CaseContext, code: int) -> str:
@@ -71,6 +71,16 @@ def redirect_credentials(check: CaseContext, code: int) -> str:
                 f"a {code} redirect was followed to another origin, which was sent {what} ({mode})"
             )
         followed = followed or bool(injection.redirected)
+    # An executor may take https at another port for the same service, only better.
+    elsewhere, worker = check.worker(security="none"), check.worker(tls=False)
+    worker.inject(Redirect(code, target=elsewhere.url))
+    check.run_one_weave(worker, delivery_timeout=1.0)
+    what = leaked(requests_of(elsewhere))
+    if what:
+        check.fail(
+            f"a {code} redirect from http to https was followed to another origin, which was sent"
+            f" {what}"
+        )
     return "followed without credentials" if followed else "not followed"
 
 
