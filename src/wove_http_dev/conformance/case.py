@@ -90,13 +90,13 @@ class Case:
     alone: bool = False
     remedy: Remedy | None = None
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """The family and the number, e.g. ``auth.03``; the family and the name if there is no
         number, e.g. ``outcome.slow-response``."""
         return f"{self.family}.{self.number or self.name}"
 
-    @property
+    @functools.cached_property
     def title(self) -> str:
         """The id and the name, e.g. ``auth.03-tampered-body``."""
         return f"{self.id}-{self.name}" if self.number else self.id
@@ -104,7 +104,7 @@ class Case:
     def matches(self, pattern: str) -> bool:
         """Whether ``pattern`` (a glob, case-sensitive) is this case's id, name, title or family."""
         names = (self.id, self.name, self.title, self.family)
-        if not _WILD & set(pattern):  # most are: a list of known failures has one for each case
+        if _WILD.isdisjoint(pattern):  # most are: a list of known failures has one for each case
             return pattern in names
         return any(fnmatchcase(name, pattern) for name in names)
 
