@@ -61,3 +61,33 @@ def test_cancel(mode: str) -> None:
 def test_encode() -> None:
     """A frame is sent as JSON."""
     assert json.loads(commands.encode({"type": "run_task"})) == {"type": "run_task"}
+
+
+def long_body(**fields: object) -> bytes:
+    """Return the body of a run with an argument of 2 MiB, and with ``fields``."""
+    frame = commands.run_frame(tasks.echo, {"value": bytes(2 * 2**20)})
+    return commands.encode({**frame, **fields})
+
+
+def test_an_outline_has_the_beginning_of_long_arguments() -> None:
+    """Only the arguments are shorter in the outline of a long body."""
+    body = long_body()
+    whole, outline = json.loads(body), json.loads(commands.outline(body))
+    assert outline == {**whole, "args_pickle": whole["args_pickle"][: commands.SEEN]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        commands.encode(commands.run_frame(tasks.echo)),
+        commands.encode(commands.run_frame(tasks.echo)).ljust(2**21),
+        long_body(args_pickle="short", more="x" * 2**21),
+        long_body(args_pickle=None, more="x" * 2**21),
+        b"[" * 2**21,
+        long_body()[:-100],
+    ],
+    ids=["short", "blanks", "short-arguments", "no-arguments", "no-frame", "cut-off"],
+)
+def test_another_body_is_its_own_outline(body: bytes) -> None:
+    """Nothing is left out of a body without long arguments, or with arguments that do not end."""
+    assert commands.outline(body) == body

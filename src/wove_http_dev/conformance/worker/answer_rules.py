@@ -24,6 +24,7 @@ from wove_http_dev.conformance.worker.answers import (
     terminals,
     types,
 )
+from wove_http_dev.conformance.worker.commands import outline
 from wove_http_dev.conformance.worker.wire import HttpResponse, shown
 
 Rule = Literal["framing", "type", "readable", "ids", "frames", "secret"]
@@ -67,7 +68,7 @@ def read_request(request: bytes) -> Sent:
     head, _, body = request.partition(b"\r\n\r\n")
     line = head.partition(b"\r\n")[0].decode("latin-1")
     version = line.rpartition(" ")[2]
-    return Sent(version, _command(body) if line.startswith("POST ") else None)
+    return Sent(version, _command(outline(body)) if line.startswith("POST ") else None)
 
 
 def _command(body: bytes) -> Command | None:

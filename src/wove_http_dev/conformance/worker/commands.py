@@ -13,6 +13,10 @@ from typing import Any
 from wove_http_dev.conformance.worker.tasks import pickled
 
 TASK_ID = "conformance_task"
+LONG = 2**20
+"""How many bytes a body has from which on :func:`outline` leaves some out."""
+SEEN = 65536
+"""How many characters of a payload, a multiple of four, are looked at to name it."""
 
 
 def new_run_id() -> str:
@@ -59,3 +63,15 @@ def cancel_frame(run_id: str, mode: str = "best_effort") -> dict[str, Any]:
 def encode(frame: Any) -> bytes:
     """Return ``frame`` as bytes of JSON, the body of a POST."""
     return json.dumps(frame, separators=(",", ":")).encode("utf-8")
+
+
+def outline(body: bytes) -> bytes:
+    """Return ``body``, or, if it is long and made by :func:`encode`, the same with only the
+    beginning of its ``args_pickle``: to parse one with an argument of 13 MiB takes 40 ms."""
+    if len(body) < LONG:
+        return body
+    name = b'"args_pickle":"'
+    begins = body.find(name)
+    cut = begins + len(name) + SEEN
+    ends = body.find(b'"', begins + len(name))
+    return body[:cut] + body[ends:] if begins >= 0 and cut < ends else body

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from wove_http_dev.conformance.worker import tasks
+from wove_http_dev.conformance.worker import commands, tasks
 from wove_http_dev.conformance.worker.client import (
     KEY,
     NONCE,
@@ -35,8 +35,6 @@ SHOWN = 4
 """How many different phrases a text has, counted from its beginning and again from its end."""
 LARGE = 8192
 """The text mentions the size of a head or body that has more bytes than this."""
-NAMED = 65536
-"""How many characters of a payload, a multiple of four, are searched for the name of a function."""
 CLOCKS = 30
 """The text mentions a timestamp that differs from the present by more seconds than this."""
 UNKNOWN = -1
@@ -212,7 +210,7 @@ def _body(body: bytes) -> _Words:
     if not body:
         return _Words("an empty body")
     try:
-        frame = json.loads(body)
+        frame = json.loads(commands.outline(body))
     except (ValueError, RecursionError):
         return _Words("a body that is not a JSON document")
     if not isinstance(frame, dict):
@@ -243,7 +241,7 @@ def _name(field: Any) -> str:
     if field is None:
         return "no callable"
     try:
-        payload = base64.b64decode(str(field)[:NAMED].encode("ascii"))
+        payload = base64.b64decode(str(field)[: commands.SEEN].encode("ascii"))
     except (UnicodeEncodeError, binascii.Error):
         return "a callable that is not base64"
     return tasks.name_in(payload) or "another callable"
