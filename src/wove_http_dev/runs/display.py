@@ -109,7 +109,7 @@ class RunDisplay:
     def show_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Set the text of the arguments, before the body can change them."""
         self._run.args_text = arguments_text(arguments, self._journal.clean)
-        self._journal.update_run(self._run)
+        self._journal.announce_run(self._run)
 
     def result(self, value: Any) -> str:
         """Return the text of the result."""
@@ -120,7 +120,7 @@ class RunDisplay:
     def show_arguments_text(self, text: str) -> None:
         """Set the text of the arguments."""
         self._run.args_text = self._journal.redact_cut(text)
-        self._journal.update_run(self._run)
+        self._journal.announce_run(self._run)
 
     def result_text(self, text: str | None) -> str | None:
         """Return the text of the result ``text`` without secrets."""

@@ -185,7 +185,7 @@ class Journal:
             self._count_again(exchange)
         self.notify()
         if run is not None and self.inspected:
-            self._notify_observers(lambda observer: observer.run_changed(run))
+            self.announce_run(run)
         self._notify_observers(lambda observer: observer.exchange_closed(exchange))
 
     def settle(self, timeout: float) -> None:
@@ -227,11 +227,15 @@ class Journal:
             self._kept.add_run(run)
             self.notify()
 
+    def announce_run(self, run: Run) -> None:
+        """Tell the observers that ``run`` has changed; it is measured when it has ended."""
+        self._notify_observers(lambda observer: observer.run_changed(run))
+
     def update_run(self, run: Run) -> None:
         """Measure ``run`` again, whose texts have changed, and tell the observers."""
         with self._lock:
             self._kept.measure_run(run)
-        self._notify_observers(lambda observer: observer.run_changed(run))
+        self.announce_run(run)
 
     def change(self, run: Run, state: str) -> None:
         """Set the state of ``run`` to ``held`` or ``running``; ignored if it has finished."""
@@ -242,7 +246,7 @@ class Journal:
             if state == "running" and run.started is None:
                 run.started = self._clock()
             self.notify()
-        self._notify_observers(lambda observer: observer.run_changed(run))
+        self.announce_run(run)
 
     def finish(self, run: Run, outcome: Outcome) -> None:
         """Record that ``run`` ended with ``outcome``; ignored if it has ended already."""
@@ -258,7 +262,7 @@ class Journal:
         if first:
             self._notify_observers(lambda observer: observer.run_finished(run, outcome))
         else:
-            self._notify_observers(lambda observer: observer.run_changed(run))
+            self.announce_run(run)
 
     def lose(self, run: Run) -> None:
         """Record that ``run`` ended without an outcome: its request was refused late, or its worker
@@ -273,7 +277,7 @@ class Journal:
         if first:
             self._notify_observers(lambda observer: observer.run_lost(run))
         else:
-            self._notify_observers(lambda observer: observer.run_changed(run))
+            self.announce_run(run)
 
     def notify(self) -> None:
         """Wake the waiting threads, so that they test their conditions again."""
