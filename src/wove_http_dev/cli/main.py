@@ -7,6 +7,7 @@ imported when it runs, so that ``--help`` is quick.
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,6 +83,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+@functools.cache  # tests run many commands in a process; it takes 5 ms
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser(
