@@ -3,6 +3,7 @@ place of a list that may be long, there is an iterator over its entries."""
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import math
 import platform
@@ -85,8 +86,8 @@ class Control:
             "page_url": self._page_url,
             "environment": worker.environment,
             "security": worker.credentials.mode,
-            "version": importlib.metadata.version("wove-http-dev"),
-            "wove": importlib.metadata.version("wove"),
+            "version": _version("wove-http-dev"),
+            "wove": _version("wove"),
             "python": platform.python_version(),
             "started": self._started,
             "running": worker.running,
@@ -372,6 +373,9 @@ def _newest(found: list[T], limit: int | None) -> list[T]:
     if limit < 1:
         raise UsageError("limit must be 1 or more")
     return found[-limit:]
+
+
+_version = functools.cache(importlib.metadata.version)  # it reads a file
 
 
 def _ended(run: Run) -> bool:
