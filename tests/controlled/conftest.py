@@ -10,13 +10,14 @@ from tests.controlled.helpers import controlled
 from tests.inspector.calls import TOKEN, inspector
 from wove_http_dev.controlled.worker import ControlledWorker
 from wove_http_dev.inspector.client import ControlClient
+from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.worker import HttpWorker
 
 
 @pytest.fixture
-def theirs() -> Iterator[HttpWorker]:
+def theirs(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
     """The worker of a ``serve``, in this process."""
-    with HttpWorker(inspected=True) as worker:
+    with HttpWorker(ca=wove_http_ca, inspected=True) as worker:
         yield worker
 
 

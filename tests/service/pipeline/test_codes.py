@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import ssl
 from collections.abc import Callable
@@ -207,9 +208,13 @@ def test_end_of_an_isolated_worker(make_worker: MakeWorker) -> None:
     assert code_of(worker) == "worker-ended"
 
 
+@functools.cache
+def sources() -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")]
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_is_in_use(code: str) -> None:
     """Every code in the table appears in the source."""
     uses = re.compile(rf"""(?<!^    )"{code}"(?!: ")""", re.MULTILINE)
-    sources = [path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")]
-    assert any(uses.search(source) for source in sources)
+    assert any(uses.search(source) for source in sources())
