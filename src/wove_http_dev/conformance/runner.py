@@ -52,7 +52,7 @@ class Checking:
     case.
 
     ``jobs`` cases run at a time. No case starts after ``budget`` seconds, or once the cases that
-    did not pass have taken ``losses`` seconds in total; so a service that hangs is given up sooner
+    failed have taken ``losses`` seconds in total; so a service that hangs is given up sooner
     than a slow one. Second runs may take :data:`SECOND_RUNS` more. ``alive`` is called after a
     failed case and returns whether the service still answers. If it does not, ``restart`` is
     called: it starts the service again and returns ``None``, or returns why it could not. ``known``
@@ -270,10 +270,11 @@ class Checking:
     # Results
 
     def _count(self, result: Result, jobs: int) -> None:
-        """Note ``result``. If it did not pass, its time counts as lost, divided by ``jobs``, the
-        number of cases that ran meanwhile."""
+        """Note ``result``. If its case failed, its time counts as lost, divided by ``jobs``, the
+        number of cases that ran meanwhile. A case that is skipped because the machine is too busy
+        to measure takes long with a healthy service, too."""
         self._done.append(result)
-        if result.status != PASSED:
+        if result.status not in (PASSED, SKIPPED):
             self._lost += result.seconds / jobs
 
     def _with_cause(self, result: Result) -> Result:
@@ -290,7 +291,7 @@ class Checking:
         if self._stopped:
             return self._stopped
         if self._lost > self._losses:
-            lost = [result for result in self._done if result.status != PASSED]
+            lost = [it for it in self._done if it.status not in (PASSED, SKIPPED)]
             late = any(one.result.late and one.others for one in self._second)
             advice = " (mend what fails, or leave it out with --exclude)"
             if late:
@@ -320,7 +321,7 @@ class Checking:
 
 
 def _losses_used_up(seconds: float) -> str:
-    return f"the {seconds:g} s for cases that do not pass were used up before this case"
+    return f"the {seconds:g} s for cases that fail were used up before this case"
 
 
 def _longest(results: Sequence[Result]) -> str:

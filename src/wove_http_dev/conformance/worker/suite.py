@@ -141,5 +141,5 @@ PREREQUISITES: tuple[Case, ...] = tuple(case for case in WORKER_CASES if case.pr
 BUDGET = 180.0
 """Seconds after which no further case starts; a healthy service needs a tenth of this."""
 LOSSES = 25.0
-"""Seconds that the cases that do not pass may take in total, without second runs, so that a check
-of a service that hangs ends within a minute."""
+"""Seconds that the cases that fail may take in total, without second runs, so that a check of a
+service that hangs ends within a minute."""
