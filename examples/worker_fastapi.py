@@ -56,6 +56,7 @@ def main():
         ssl_certfile=options.cert,
         ssl_keyfile=options.key,
         log_level="warning",
+        http="h11",  # limits the head of a request; httptools reads any, before it is verified
     )
 
 

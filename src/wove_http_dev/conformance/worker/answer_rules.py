@@ -101,9 +101,10 @@ def breaches(sent: Sent, answer: HttpResponse, *, repeated: bool = False) -> lis
         return found
     if command.kind == "cancel_task" and not answer.body.strip():
         return found
-    kind = answer.header("Content-Type")
-    if kind.partition(";")[0].strip().lower() != "application/json":
-        found.append(("type", f"Content-Type is {kind[:80]!r}"))
+    kinds = [value for name, value in answer.headers if name.lower() == "content-type"] or [""]
+    for kind in kinds:
+        if kind.partition(";")[0].strip().lower() != "application/json":
+            found.append(("type", f"Content-Type is {kind[:80]!r}"))
     try:
         events = events_of(answer)
     except CaseFailed as exc:

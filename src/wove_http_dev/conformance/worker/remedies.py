@@ -73,7 +73,8 @@ REMEDIES = (
         ),
     ),
     (
-        "transport.11 transport.12 transport.16 transport.17 transport.18 transport.19",
+        "transport.11 transport.12 transport.16 transport.17 transport.18 transport.19"
+        " transport.24",
         Remedy(
             "Leave HTTP to a server library: header names are case-insensitive, a request says "
             "whether its connection stays open, and one without a length has no body.",
@@ -488,6 +489,22 @@ REMEDIES = (
             "Answer 413 to a Content-Length above a limit before you read the body, and reserve "
             "memory only for bytes that have come.",
             f"{_STD}: Handler.do_POST()",
+        ),
+    ),
+    (
+        "limits.14",
+        Remedy(
+            "Limit the bytes of a request's head, not only of each line: 64 KiB are more than"
+            " enough. uvicorn has a limit with http='h11', and none with httptools.",
+            f"{_FASTAPI}: main()",
+        ),
+    ),
+    (
+        "limits.15",
+        Remedy(
+            "Give the web framework a limit for bodies (MAX_CONTENT_LENGTH, client_max_size, …), or"
+            " count while you read, and answer 413 above it.",
+            f"{_FASTAPI}: wove_tasks()",
         ),
     ),
     (

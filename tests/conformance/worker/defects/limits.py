@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import io
 import pickle
 import socket
 import threading
@@ -47,6 +48,35 @@ class Mortal(PlainWorker):
 class DiesOfLargeHeads(Mortal):
     def rejects(self, code: int) -> None:
         self.dead = True
+
+
+@flagged_by("limits.14", "a head of 20 MB was read: HTTP 401")
+class ReadsAnyHead(PlainWorker):
+    """Reads a head to its end, however large it is, and then looks at the first headers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        handler: Any = self.server.RequestHandlerClass
+        handler.parse_request = self.parsed
+
+    @staticmethod
+    def parsed(handler: Any) -> bool:
+        lines = list(iter(handler.rfile.readline, b"\r\n"))
+        rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(lines[:50]) + b"\r\n")
+        parsed: bool = Handler.parse_request(handler)
+        handler.rfile = rest
+        return parsed
+
+
+@flagged_by("limits.15", "128 MiB of a body without credentials were read, and the service waits")
+class ReadsAnyBody(PlainWorker):
+    limit = 2**50
+
+    def read(self, handler: Handler) -> bytes:
+        left, body = int(handler.headers["Content-Length"]), b""
+        while left > 0 and (piece := handler.rfile.read1(min(left, 2**20))):
+            left, body = left - len(piece), (body + piece)[: 2**20]  # a test needs no such memory
+        return body
 
 
 @flagged_by("limits.03", "after a request that was cut off, the next task did not run")

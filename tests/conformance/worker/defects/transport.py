@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from http.server import HTTPServer
@@ -347,12 +348,15 @@ class ReadsChunks(PlainWorker):
         body = b""
         while size := self.size(handler.rfile.readline().strip()):
             body += self.chunk(handler, size)
-            handler.rfile.read(2)
+            self.end_of_chunk(handler)
         self.end(handler)
         return body
 
     def size(self, text: bytes) -> int:
         return int(text, 16)
+
+    def end_of_chunk(self, handler: Handler) -> None:
+        handler.rfile.read(2)
 
     def chunk(self, handler: Handler, size: int) -> bytes:
         return handler.rfile.read(size)
@@ -490,6 +494,53 @@ class ReadsToTheEnd(RefusesCodings):
 class ReadsTheLastLength(PlainWorker):
     def read(self, handler: Handler) -> bytes:
         return handler.rfile.read(int(list(handler.headers.get_all("Content-Length", []))[-1]))
+
+
+@flagged_by("transport.20", "a blank before the colon of Content-Length was accepted: HTTP 200")
+class TrimsHeaderNames(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        handler: Any = self.server.RequestHandlerClass
+        handler.parse_request = self.parsed
+
+    @staticmethod
+    def parsed(handler: Any) -> bool:
+        lines = [line.replace(b" :", b":") for line in iter(handler.rfile.readline, b"\r\n")]
+        rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(lines) + b"\r\n")
+        parsed: bool = Handler.parse_request(handler)
+        handler.rfile = rest
+        return parsed
+
+
+@flagged_by("transport.24", "closed the connection, and the next request on it was lost")
+class ClosesWithoutAWord(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        super().write(handler, status, document)
+        handler.close_connection = True
+
+
+@flagged_by("transport.09", "transport.01, .* Content-Type is 'text/plain'", "run.01")
+class SendsTwoContentTypes(PlainWorker):
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        data = json.dumps(document).encode()
+        handler.send_response(status)
+        for kind in ("application/json", "text/plain"):
+            handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+
+@flagged_by("transport.23", "the coding xchunked was accepted: HTTP 200")
+class TakesAnyCodingForChunks(ReadsChunks):
+    def size(self, text: bytes) -> int:
+        if not text.isalnum() or text.lower().startswith(b"0x"):
+            raise ValueError(text)
+        return super().size(text)
+
+    def end_of_chunk(self, handler: Handler) -> None:
+        if handler.rfile.read(2) != b"\r\n":
+            raise ValueError("chunk")
 
 
 plant(ReadsChunks, "transport.23", r"a request with a chunk of size \+1f was accepted: HTTP 200")

@@ -15,7 +15,12 @@ from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.cases.transport.echoes import joined, parts
 from wove_http_dev.conformance.worker.cases.transport.unread_body import CLAIMED, WAIT, claim
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import ConnectionClosed, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import (
+    AnswerTimeout,
+    ConnectionClosed,
+    HttpResponse,
+    NoAnswer,
+)
 
 CANNOT = (501, 503, 507)
 """Error statuses of a server that also say that it does not take the request."""
@@ -25,6 +30,9 @@ LIMITS = (16 * MIB, MIB)
 HIGHEST = 64 * MIB
 """The limit of the reference workers. A service that copies a body with each piece of it takes
 seconds for as much, so it is sent only where there is a reason to."""
+
+UNLIMITED = 128 * MIB
+"""Bytes of a body from which on a service that still reads has no limit that protects it."""
 
 
 @limits.should(
@@ -51,6 +59,37 @@ def too_large_is_answered(check: CaseContext) -> str:
     if not (400 <= answer.status < 500 or answer.status in CANNOT):
         check.fail(f"{what} was answered with {answer.shown()}, before its body was sent")
     return f"HTTP {answer.status}"
+
+
+@limits.should(
+    "15",
+    sources.CWE_EXHAUSTION,
+    scenario="the head of a request without credentials that claims a body of"
+    f" {CLAIMED >> 40} TiB; if the service waits for the body, {UNLIMITED // MIB} MiB of it",
+    expected="an error status, or the connection is closed, before all of that was read",
+    alone=True,
+)
+def body_has_a_limit(check: CaseContext) -> str:
+    """A service stops to read a body at a limit, because it takes memory before the credentials
+    can be verified."""
+    check.need_mode("signed", "bearer")
+    service, deadline = check.session.service, check.deadline()  # unobserved: see _in_one_chunk
+    head = service.request(b"", {}).replace(b"Length: 0", b"Length: %d" % CLAIMED)
+    piece = b" " * MIB
+    with closing(service.connect(deadline)) as connection, suppress(ConnectionClosed):
+        connection.send(head, deadline)
+        for _ in range(UNLIMITED // MIB):
+            connection.send(piece, deadline)
+        if deadline.left() <= check.silence(WAIT):
+            raise NotApplicable(f"{UNLIMITED // MIB} MiB could not be sent in time")
+        try:
+            return f"HTTP {connection.answer(check.deadline(check.silence(WAIT))).status}"
+        except AnswerTimeout:
+            check.fail(
+                f"{UNLIMITED // MIB} MiB of a body without credentials were read, and the service"
+                " waits for more: anyone can use up its memory"
+            )
+    return "closed"
 
 
 def _in_chunks(check: CaseContext, credentials: Mapping[str, str], start: bytes) -> bytes:

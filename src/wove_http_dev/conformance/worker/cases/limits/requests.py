@@ -20,6 +20,8 @@ CLAIMED = 2**40
 """The size in bytes of a body of which only the first few are sent."""
 AFTERMATH = 0.1
 """Seconds between the two tasks that the service must run after a bad request."""
+HEADERS = 2500
+"""How many headers of 8000 bytes a head has that is too large."""
 RESULT = 8 * 2**20
 """The size in bytes of a result that does not fit into socket buffers."""
 RUNS, RUNS_TIME = 100, 3.0
@@ -70,6 +72,29 @@ def large_head(check: CaseContext) -> str:
         return f"HTTP {answer.status}"
 
     return survived(check, "an oversized request head", step)
+
+
+@limits.should(
+    "14",
+    sources.CWE_EXHAUSTION,
+    scenario=f"{HEADERS} headers of 8000 bytes, without credentials",
+    expected="an error status for a head that is too large (431, 400, 413), or the connection is"
+    " closed before the head has ended",
+    alone=True,
+)
+def head_has_a_limit(check: CaseContext) -> str:
+    """The head of a request has a limit, because it takes memory before the credentials are
+    looked at."""
+    headers = {f"X-Conformance-{number}": "x" * 8000 for number in range(HEADERS)}
+    try:
+        answer = check.post(b"{}", headers)
+    except NoAnswer as exc:
+        if exc.late:
+            raise CaseFailed(f"a head of {8 * HEADERS // 1000} MB: {exc}") from exc
+        return "closed"
+    if answer.status not in (400, 413, 414, 431):
+        check.fail(f"a head of {8 * HEADERS // 1000} MB was read: {answer.shown()}")
+    return f"HTTP {answer.status}"
 
 
 @limits.must(

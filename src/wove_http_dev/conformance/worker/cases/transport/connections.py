@@ -93,6 +93,41 @@ def _requests() -> list[tuple[str, bytes, object]]:
     ]
 
 
+@transport.should(
+    "24",
+    f"{sources.HTTP1}, 9.6: a server that closes the connection says so in its last answer",
+    scenario="a valid request that asks to keep the connection, and another one on it",
+    expected="an answer to the second, or Connection: close in the first answer",
+)
+def says_that_it_closes(check: CaseContext) -> str:
+    """A service that closes the connection after an answer says so in the answer: the client's next
+    request would be lost, and nobody could tell whether it was run."""
+    _, body = echo()
+    deadline = check.deadline()
+    try:
+        connection = check.service.connect(deadline)
+        try:
+            for which in ("the first answer", "the second answer"):
+                request = check.service.request(body, check.service.credentials(body), keep=True)
+                connection.send(request, deadline)
+                try:
+                    answer = connection.answer(deadline)
+                except ConnectionClosed:
+                    if which == "the first answer":
+                        raise
+                    check.fail(
+                        "after an answer without Connection: close the service closed the"
+                        " connection, and the next request on it was lost"
+                    )
+                if answer.closes:
+                    return f"{which} says Connection: close"
+        finally:
+            connection.close()
+    except NoAnswer as exc:
+        raise CaseFailed(f"two requests on one connection: {exc}") from exc
+    return "it stays open"
+
+
 @transport.must(
     "10",
     f"{sources.HTTP1}, 9.3; {sources.PROTOCOL}",

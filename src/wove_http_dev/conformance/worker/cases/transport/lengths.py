@@ -27,7 +27,7 @@ REFUSED = "an error status, or the connection is closed"
     f"{sources.HTTP1}, 6.1 to 6.3; {sources.HTTP}, 8.6",
     scenario="valid requests with a Content-Length and Transfer-Encoding: chunked (but a body"
     " without chunks), with another transfer coding, or with a Content-Length that is empty,"
-    " negative, a list, or written as +5, 1_0, 5.0, 0x5 or 5 6",
+    " negative, a list, written as +5, 1_0, 5.0, 0x5 or 5 6, or has a blank before its colon",
     expected=REFUSED,
 )
 def certain_length(check: CaseContext) -> str:
@@ -51,20 +51,20 @@ def one_length(check: CaseContext) -> str:
     f"{sources.HTTP1}, 7.1 and 7.1.3: a chunk is its size in hex digits, a line end, and its bytes"
     " with a line end behind them",
     scenario="valid requests in chunks, one of which has its size written as +1f, 0x1f or 1_f, or"
-    " other bytes in the place of the line end behind it",
+    " other bytes in the place of the line end behind it; and in another coding than chunks",
     expected=REFUSED,
 )
 def certain_chunks(check: CaseContext) -> str:
     """A request in chunks of which one has no certain length is refused."""
     seen = []
-    for what, size, end in _CHUNKS:
+    for what, size, end, coding in _CHUNKS:
         body = commands.encode(commands.run_frame(tasks.nothing))
         request = check.service.request(body, check.service.credentials(body))
         line, pairs, _ = parts(request)
         headers = [f"{name}: {value}" for name, value in pairs if name != "Content-Length"]
         chunks = in_chunks(body[CHUNK:])
         chunk = f"{size}\r\n".encode() + body[:CHUNK] + end
-        request = joined(line, [*headers, "Transfer-Encoding: chunked"], chunk + chunks)
+        request = joined(line, [*headers, f"Transfer-Encoding: {coding}"], chunk + chunks)
         seen.append(_answered(check, f"a request with {what}", request))
     return "; ".join(dict.fromkeys(seen))
 
@@ -72,10 +72,12 @@ def certain_chunks(check: CaseContext) -> str:
 CHUNK = 0x1F
 """The bytes of the chunk that is written in another way."""
 _CHUNKS = (
-    ("a chunk of size +1f", "+1f", b"\r\n"),
-    ("a chunk of size 0x1f", "0x1f", b"\r\n"),
-    ("a chunk of size 1_f", "1_f", b"\r\n"),
-    ("a chunk without a line end behind it", "1f", b"!!"),
+    ("a chunk of size +1f", "+1f", b"\r\n", "chunked"),
+    ("a chunk of size 0x1f", "0x1f", b"\r\n", "chunked"),
+    ("a chunk of size 1_f", "1_f", b"\r\n", "chunked"),
+    ("a chunk without a line end behind it", "1f", b"!!", "chunked"),
+    ("the coding xchunked", "1f", b"\r\n", "xchunked"),
+    ("the codings chunked and xchunked", "1f", b"\r\n", "chunked, xchunked"),
 )
 _Lengths: TypeAlias = Callable[[int], Iterator[tuple[str, list[str]]]]
 """A function that yields header lines that say how long a body of so many bytes is, each time with
@@ -130,3 +132,4 @@ def _uncertain(size: int) -> Iterator[tuple[str, list[str]]]:
         *(f"{size} {size + len(MORE)}", f"{size}, {size + len(MORE)}"),
     ):
         yield f"Content-Length: {text or '(nothing)'}", [f"Content-Length: {text}"]
+    yield "a blank before the colon of Content-Length", [f"Content-Length : {size}"]
