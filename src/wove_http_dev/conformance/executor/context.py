@@ -20,6 +20,7 @@ from wove_http_dev.conformance.executor.background_weave import (
 )
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
 from wove_http_dev.conformance.executor.own_process import process_settings
+from wove_http_dev.conformance.executor.plain_http import PlainHttp
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
 from wove_http_dev.conformance.executor.shared_block import Shared
 from wove_http_dev.conformance.executor.thread_exceptions import record_uncaught
@@ -78,6 +79,7 @@ class Session:
         self.uncaught: list[str] = []
         """The uncaught exceptions that ended threads during the cases, as text."""
         self._process = Shared(self._process_wide)
+        self.plain_http = PlainHttp(self)
         self.process_settings = process_settings()
         """The result of :func:`process_settings` before the first case."""
 
@@ -154,6 +156,16 @@ class CaseContext:
         self._exit.enter_context(urllib_opener.route_requests(worker.url, self.client_context()))
         self._workers.append(worker)
         return worker
+
+    def quick_worker(self, **options: Any) -> HttpWorker:
+        """Start a worker as :meth:`worker` does, but for http, which is quicker, unless the
+        executor takes https URLs only."""
+        return self.worker(tls=not self.takes_plain_http, **options)
+
+    @property
+    def takes_plain_http(self) -> bool:
+        """Whether the executor sends to an http:// URL."""
+        return self._session.plain_http.taken
 
     def client_context(self) -> ssl.SSLContext:
         """Return a TLS context that trusts the workers' certificates."""

@@ -125,8 +125,8 @@ def http_request(check: CaseContext) -> str:
     """A command frame is POSTed as JSON to the configured URL, unchanged."""
     for path, rest in TARGETS:
         # Anonymous: security.16 is about the target that a signature covers.
-        worker = check.worker(path=path or "/", security="none", tls=False)
-        url = f"http://localhost:{worker.port}{path}{rest}"
+        worker = check.quick_worker(path=path or "/", security="none")
+        url = f"{worker.url.partition(':')[0]}://localhost:{worker.port}{path}{rest}"
         outcome = check.run_one_weave(worker, 1, settings={"url": url})
         wanted = (path or "/") + rest.partition("#")[0]
         for exchange in requests_of(worker):
@@ -152,7 +152,7 @@ def http_request(check: CaseContext) -> str:
 )
 def delivery(check: CaseContext) -> str:
     """All fields of Wove's command frames arrive, including the delivery options."""
-    worker, recorder = check.worker(tls=False), RequestRecorder()
+    worker, recorder = check.quick_worker(), RequestRecorder()
     worker.hold(ABANDONED)
     worker.inject(recorder)
 
@@ -253,7 +253,7 @@ SINGLE = (
 def request_head(check: CaseContext) -> str:
     """A request names the host and port of the URL, and has each of its headers once."""
     for mode in ("signed", "bearer"):
-        worker = check.worker(tls=False, security=mode, headers={"User-Agent": "conformance/1"})
+        worker = check.quick_worker(security=mode, headers={"User-Agent": "conformance/1"})
         expect_result(check, worker, 1, "a healthy worker")
         for exchange in requests_of(worker):
             found = headers_of(exchange)
@@ -276,7 +276,7 @@ def request_head(check: CaseContext) -> str:
 )
 def length_announced(check: CaseContext) -> str:
     """A request says its Content-Length; services behind WSGI cannot read chunks."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     expect_result(check, worker, 1, "a healthy worker")
     for exchange in requests_of(worker):
         if "Content-Length" not in headers_of(exchange):

@@ -123,7 +123,7 @@ def interim_response(check: CaseContext) -> str:
     """An interim response before the answer is skipped. No worker sends a 102 or 103 to an executor
     that did not ask for one, and Python's http.client, on which executors are built, skips only
     100."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     for codes in ((103,), (102,), (102, 103)):
         worker.reset()
         interim = b"".join(INTERIM % code for code in codes)
@@ -222,7 +222,7 @@ TERMINALS: Mapping[str, Callable[[str], dict[str, Any]]] = {
 )
 def two_terminals(check: CaseContext) -> str:
     """The first terminal frame ends the run, whatever follows: a run that failed has no result."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     pairs = list(itertools.product(TERMINALS, repeat=2))
     for number, (first, second) in enumerate(pairs):
         frames = [{"type": first, **TERMINALS[first](FIRST)}]

@@ -223,7 +223,7 @@ FOLDED = Forms(
 
 def _understood(check: CaseContext, kind: Forms) -> str:
     """Run a task for each of the forms, and another one after it, all on one executor."""
-    worker = check.worker(tls=kind.tls)
+    worker = check.worker() if kind.tls else check.quick_worker()
     limit = check.seconds(DELIVERY_TIMEOUT)
 
     async def script(remote: Remote) -> None:
@@ -289,7 +289,7 @@ def _compressed(compress: Callable[[bytes], bytes], document: Any) -> bytes:
 )
 def accepted_codings(check: CaseContext) -> str:
     """An executor that says it accepts compressed answers understands them."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     check.run_one_weave(worker)
     if not requests_of(worker):
         raise NotApplicable("no request arrived", needs=["frames.01"])

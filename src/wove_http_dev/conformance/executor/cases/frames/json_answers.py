@@ -97,7 +97,7 @@ MORE = Forms(
 )
 def understood(check: CaseContext, kind: Forms) -> str:
     """An answer {0.words} is understood."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     limit = check.seconds(DELIVERY_TIMEOUT)
 
     async def script(remote: Remote) -> None:
@@ -132,7 +132,7 @@ ERRORS = Forms(
 )
 def error_shapes(check: CaseContext) -> str:
     """An error is understood in each of the three shapes of an answer."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     error = {"kind": "DiskFull", "message": MESSAGE, "source": "task", "retryable": False}
     frames = [{"type": "task_started"}, {"type": "task_error", "error": error}]
     worker.stub("merge:failing", events=frames)
@@ -160,7 +160,7 @@ def error_shapes(check: CaseContext) -> str:
 )
 def cancelled_is_terminal(check: CaseContext) -> str:
     """A task_cancelled ends its run, like the other two terminal frames."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     worker.inject(TaskCancelled())
 
     async def script(remote: Remote) -> str:

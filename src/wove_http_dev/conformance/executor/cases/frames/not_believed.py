@@ -55,7 +55,7 @@ OTHER_TYPE = "task_progress"
 def _outcomes(check: CaseContext, faults: list[Fault]) -> list[tuple[Fault, WeaveOutcome, bool]]:
     """Run a task for each of ``faults``, in one weave and at the same time. Return each fault with
     the outcome of its run, and whether the pickle of the result was loaded."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     canaries, limit = [PickleCanary() for _ in faults], check.seconds(WAIT)
     for number, (fault, canary) in enumerate(zip(faults, canaries, strict=True)):
         result = wire_frames.encode_payload(wire_frames.dumps(canary))

@@ -103,7 +103,7 @@ async def _answer_in_turn(check: CaseContext, held: HeldRuns, runs: list[Any]) -
 )
 def mapped(check: CaseContext) -> str:
     """When many runs are executing at once, each gets its own result."""
-    worker, held = check.worker(tls=False, timeout=HELD), HeldRuns()
+    worker, held = check.quick_worker(timeout=HELD), HeldRuns()
     worker.inject(held)
 
     async def script(remote: Remote) -> tuple[list[WeaveOutcome | None], int]:

@@ -28,10 +28,8 @@ HEADER = "X-Conformance"
 def _workers(check: CaseContext) -> dict[str, HttpWorker]:
     """Start two workers that differ in all that an executor is configured with."""
     return {
-        "first": check.worker(tls=False, path="/first/tasks", headers={HEADER: "first"}),
-        "second": check.worker(
-            tls=False, path="/second", security="bearer", headers={HEADER: "second"}
-        ),
+        "first": check.quick_worker(path="/first/tasks", headers={HEADER: "first"}),
+        "second": check.quick_worker(path="/second", security="bearer", headers={HEADER: "second"}),
     }
 
 

@@ -86,7 +86,7 @@ def _rewritten(way: Way, sibling: Run, document: Any) -> bytes:
 )
 def sibling_frames(check: CaseContext) -> str:
     """A frame for another run has no effect, whatever kind of answer it is in."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
 
     async def script(remote: Remote) -> None:
         for number, way in enumerate(WAYS):
@@ -121,7 +121,7 @@ def sibling_frames(check: CaseContext) -> str:
 )
 def sibling_in_a_cancel(check: CaseContext) -> str:
     """The answer to a cancel_task ends no other run."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     worker.hold(ABANDONED)
     gate = worker.hold("merge:waiting")
 
@@ -167,7 +167,7 @@ def _with_frames(frames: list[dict[str, Any]], document: Any) -> bytes:
 )
 def ended_run(check: CaseContext) -> str:
     """A frame for a run that has ended has no effect, and harms no other run."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
 
     async def script(remote: Remote) -> str:
         limit = check.seconds(DELIVERY_TIMEOUT)
@@ -201,7 +201,7 @@ def _twice(wire: Wire) -> None:
 )
 def answered_twice(check: CaseContext) -> str:
     """What follows an answer on its connection is not the result of the next run."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     worker.inject(RawAnswer("that comes twice", _twice), times=1)
 
     async def script(remote: Remote) -> str:

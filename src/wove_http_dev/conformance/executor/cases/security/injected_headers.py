@@ -29,7 +29,7 @@ def line_break_in_a_header(check: CaseContext) -> str:
         ("the token", {"security": {"type": "bearer", "token": LINE}}),
         ("the key's name", {"security": {"type": "signed", "secret": "s" * 32, "key": LINE}}),
     )
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     for where, words in settings:
         outcome = check.run_one_weave(worker, settings=words, delivery_timeout=check.seconds(0.5))
         for exchange in requests_of(worker):

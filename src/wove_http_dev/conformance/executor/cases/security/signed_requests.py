@@ -139,8 +139,8 @@ def cancel_frames_bearer(check: CaseContext) -> str:
 def signature_covers_target(check: CaseContext) -> str:
     """The signature covers the target exactly as sent, including the query and escapes."""
     for path, rest in TARGETS:
-        worker, recorder = check.worker(path=path or "/", tls=False), RequestRecorder()
-        url = f"http://localhost:{worker.port}{path}{rest}"
+        worker, recorder = check.quick_worker(path=path or "/"), RequestRecorder()
+        url = f"{worker.url.partition(':')[0]}://localhost:{worker.port}{path}{rest}"
         worker.inject(recorder)
         outcome = check.run_one_weave(worker, settings={"url": url})
         for exchange, request in zip(requests_of(worker), recorder.requests, strict=False):
@@ -165,7 +165,7 @@ def signature_covers_target(check: CaseContext) -> str:
 )
 def fresh_nonces(check: CaseContext) -> str:
     """Each request has a new nonce: each run, each attempt, each cancel_task."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     worker.stub("merge:failing", error=ValueError("boom"))
     worker.hold(ABANDONED)
 

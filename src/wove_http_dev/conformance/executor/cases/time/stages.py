@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.cases.time.timeouts import (
@@ -113,6 +114,8 @@ def slow_stage_ended(check: CaseContext, stall: Stall) -> str | None:
 )
 def upload_timeout(check: CaseContext) -> str:
     """The executor's timeout ends the weave although the worker does not read the request."""
+    if not check.takes_plain_http:
+        raise NotApplicable("the executor takes https URLs only, and a TLS handshake reads")
     worker = check.worker(tls=False, timeout=SHORT)
     worker.inject(NothingRead())
     outcome = check.run_one_weave(

@@ -200,7 +200,7 @@ class EndlessBody(Fault):
 )
 def endless_body(check: CaseContext) -> str:
     """The size of an answer is limited."""
-    worker = check.worker(tls=False, timeout=check.seconds(READING))  # without TLS it is quicker
+    worker = check.quick_worker(timeout=check.seconds(READING))
     fault = EndlessBody()
     worker.inject(fault)
     outcome = check.run_one_weave(
