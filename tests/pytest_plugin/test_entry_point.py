@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+from typing import NoReturn
+
 import pytest
 
 from tests.pytest_plugin.helpers import run
+from wove_http_dev.pytest_plugin import entry_point
 
 CONFTEST = 'pytest_plugins = ["wove_http_dev.pytest_plugin"]'
 PLUGIN = ("-p", "wove_http_dev.pytest_plugin")
@@ -39,3 +43,17 @@ def test_without_autoload(
 def test_blocked(pytester: pytest.Pytester, name: str) -> None:
     """``-p no:`` with either name leaves the plugin out."""
     run(pytester, USES_THE_PLUGIN, "-p", f"no:{name}").assert_outcomes(errors=1)
+
+
+def test_distributions_are_not_read_again(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry point loads the plugin without a look at every installed distribution."""
+
+    def read() -> NoReturn:
+        raise AssertionError("reads the metadata of every distribution")
+
+    manager = pytester.parseconfig(*ENTRY_POINT[:1], f"no:{ENTRY_POINT[1]}").pluginmanager
+    monkeypatch.setattr(importlib.metadata, "distributions", read)
+    manager.register(entry_point, "entry_point")
+    assert manager.has_plugin(entry_point.PLUGIN)

@@ -90,7 +90,8 @@ def add_options(parser: pytest.Parser) -> None:
     ini file is in version control."""
     group = parser.getgroup("wove-http", "Wove http/https worker")
     for flag, words in OPTIONS.items():
-        group.addoption(flag, **words)
+        # Without a dest pytest derives it, and compares it with those of all options there are.
+        group.addoption(flag, dest=ini_name(flag), **words)
         kind: Any = _INI_TYPES.get(words.get("action", ""))
         one_each = ", one on a line" if kind == "linelist" else ""
         parser.addini(ini_name(flag), f"default of {flag}{one_each}", type=kind)
