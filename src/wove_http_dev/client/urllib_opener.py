@@ -17,6 +17,7 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from wove_http_dev.client.restore import restored_by
@@ -32,7 +33,7 @@ class _Dispatcher(urllib.request.OpenerDirector):
     def __init__(self, previous: Any) -> None:
         super().__init__()
         self.previous = previous
-        self.routes: dict[Origin, list[urllib.request.OpenerDirector]] = {}
+        self.routes: dict[Origin, list[_Route]] = {}
         self._default: Any = None
         self.install_opener = urllib.request.install_opener
         """What was there; :meth:`replace_previous` stands in for it."""
@@ -79,45 +80,69 @@ class _TlsConnection(_Connection):  # type: ignore[misc]  # the base class is no
         self.sock: Any = self._trusted.wrap_socket(plain, server_hostname=self.host)
 
 
-class _HttpHandler(urllib.request.HTTPHandler):
+class _Handler(urllib.request.AbstractHTTPHandler):
+    http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
+
     def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_Connection, req)
-
-
-class _HttpsHandler(urllib.request.HTTPSHandler):
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(context=context)
-        self._trusted = context
+        return self._open(_Connection, req)
 
     def https_open(self, req: urllib.request.Request) -> Any:
-        connection: Any = _TlsConnection
-        return self.do_open(connection, req, trusted=self._trusted)
+        return self._open(_TlsConnection, req, trusted=_route.get().context)
+
+    def _open(self, connection: Any, req: urllib.request.Request, **options: Any) -> Any:
+        self.set_http_debuglevel(http.client.HTTPConnection.debuglevel)  # that of now
+        return self.do_open(connection, req, **options)
 
 
-class _Route(urllib.request.OpenerDirector):
-    """The opener for one origin; a redirect to another origin goes back to the dispatcher."""
+class _Opener(urllib.request.OpenerDirector):
+    """Opens the requests of the route that :data:`_route` names; a redirect to another origin goes
+    back to the dispatcher.
 
-    def __init__(self, dispatcher: _Dispatcher, origin: Origin, context: ssl.SSLContext) -> None:
+    There is one for all routes: urllib looks at every method of each handler that is added, which
+    takes as long as a fifth of a worker's start.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self._dispatcher = dispatcher
-        self._route = origin
-        # The handlers of build_opener() except the one for proxies. They are made here because
-        # openers cannot share a handler: add_handler changes its parent.
+        # The handlers of build_opener() except the one for proxies.
         for handler in (
             urllib.request.UnknownHandler(),
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPRedirectHandler(),
             urllib.request.HTTPErrorProcessor(),
-            _HttpHandler(),
-            _HttpsHandler(context),
+            _Handler(),
         ):
             self.add_handler(handler)
 
     def open(self, fullurl: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         url = fullurl if isinstance(fullurl, str) else fullurl.full_url
-        if _origin(url) != self._route:
-            return self._dispatcher.open(fullurl, data, *args, **kwargs)
+        route = _route.get()
+        if _origin(url) != route.origin:
+            return route.dispatcher.open(fullurl, data, *args, **kwargs)
         return super().open(fullurl, data, *args, **kwargs)
+
+
+_opener = _Opener()
+
+
+class _Route:
+    """The way to one origin, with the TLS context that is trusted there."""
+
+    def __init__(self, dispatcher: _Dispatcher, origin: Origin, context: ssl.SSLContext) -> None:
+        self.dispatcher = dispatcher
+        self.origin = origin
+        self.context = context
+
+    def open(self, fullurl: Any, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        token = _route.set(self)
+        try:
+            return _opener.open(fullurl, data, *args, **kwargs)
+        finally:
+            _route.reset(token)
+
+
+_route: ContextVar[_Route] = ContextVar("_route")
+"""The route of the request that is being opened."""
 
 
 def _origin(url: str) -> Origin | None:
@@ -165,7 +190,6 @@ def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
                 patched = False
                 _warn_replaced(current)
             patched = False
-            route.close()
 
     with restored_by(restore):
         with _lock:
