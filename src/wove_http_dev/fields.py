@@ -287,9 +287,11 @@ class TypedField:
         return self.least <= value <= self.most and (self.above is None or value > self.above)
 
     def _has_type(self, value: Any) -> bool:
-        exact = {*self.kinds, int} if float in self.kinds else {*self.kinds}
+        kind = type(value)
+        if kind in self.kinds or (kind is int and float in self.kinds):
+            return True
         # A bool is an int, and an IntEnum prints as its name: the exact type is required.
-        return type(value) in exact or isinstance(value, tuple(exact - {int, bool}))
+        return isinstance(value, tuple({*self.kinds} - {int, bool}))
 
     def _value(self, text: str) -> Any:
         """Convert ``text``. Raises ``ValueError`` if it is not of the field's type."""
