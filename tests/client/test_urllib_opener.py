@@ -46,6 +46,14 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return mine
 
 
+def test_the_opener_of_the_application(recorder: Recorder, context: ssl.SSLContext) -> None:
+    """installed_opener() returns what the application has installed, also while requests are
+    routed."""
+    assert urllib_opener.installed_opener() is recorder
+    with urllib_opener.route_requests(LOCAL, context):
+        assert urllib_opener.installed_opener() is recorder
+
+
 def test_other_urls_go_to_the_previous_opener(recorder: Recorder, context: ssl.SSLContext) -> None:
     """A URL of another origin goes to the opener that was installed before."""
     with urllib_opener.route_requests(LOCAL, context):

@@ -154,6 +154,14 @@ def _origin(url: str) -> Origin | None:
     return (parts.hostname or "", port)
 
 
+def installed_opener() -> urllib.request.OpenerDirector | None:
+    """Return the opener that the application has installed; this module's passes requests on to
+    it."""
+    with _lock:
+        current = getattr(urllib.request, "_opener", None)
+        return current.previous if isinstance(current, _Dispatcher) else current
+
+
 @contextmanager
 def route_requests(url: str, context: ssl.SSLContext) -> Iterator[None]:
     """Send urllib's requests for the origin of ``url`` with the TLS context ``context`` and without

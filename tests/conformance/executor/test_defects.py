@@ -4,6 +4,7 @@ every case."""
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 
 import pytest
@@ -37,6 +38,8 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
         # What a defect changes in the process is restored, or the next check begins with it.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ssl, "_create_default_https_context", verified)
+            patch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+            patch.setattr("urllib.request._opener", None)
             patch.setenv("A_FLAWED_EXECUTOR", "not yet")
             if issubclass(defect.executor, RemembersTheSecret):
                 patch.setattr(defect.executor, "known", {})

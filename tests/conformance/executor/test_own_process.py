@@ -6,7 +6,11 @@ import os
 
 import pytest
 
-from wove_http_dev.conformance.executor.own_process import process_settings, trusted_ca
+from wove_http_dev.conformance.executor.own_process import (
+    environment,
+    process_settings,
+    trusted_ca,
+)
 
 
 def test_the_ca_is_in_the_variables() -> None:
@@ -36,3 +40,10 @@ def test_the_settings_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """process_settings() returns the present settings."""
     monkeypatch.setattr("socket.getdefaulttimeout", lambda: 7.0)
     assert process_settings()["socket.getdefaulttimeout()"] == 7.0
+
+
+def test_the_variable_of_the_test_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """environment() has every variable but the one that pytest sets for each test."""
+    monkeypatch.setenv("A_VARIABLE", "set")
+    assert dict(os.environ, **environment()) == dict(os.environ)
+    assert ("A_VARIABLE" in environment(), "PYTEST_CURRENT_TEST" in environment()) == (True, False)

@@ -10,6 +10,7 @@ import pytest
 from wove_http_dev.conformance.executor.pickles import (
     Awkward,
     HeldPickle,
+    HeldPickling,
     PickleCanary,
     RaisesWhenLoaded,
 )
@@ -29,6 +30,17 @@ def test_a_canary_is_not_confused_with_another() -> None:
     first, second = PickleCanary(), PickleCanary()
     pickle.loads(pickle.dumps(first))
     assert not second.loaded
+
+
+def test_held_pickling_blocks_the_thread_that_pickles_it() -> None:
+    """Pickling such a value sets ``pickling``, and does not end before ``released`` is set."""
+    held, found = HeldPickling(), []
+    thread = threading.Thread(target=lambda: found.append(pickle.loads(pickle.dumps(held))))
+    thread.start()
+    seen = held.pickling.wait(30), thread.is_alive()
+    held.released.set()
+    thread.join(30)
+    assert (seen, found) == ((True, True), ["pickled"])
 
 
 def test_a_held_pickle_blocks_the_thread_that_loads_it() -> None:

@@ -19,7 +19,7 @@ from wove_http_dev.conformance.executor.background_weave import (
     ScriptedWeave,
 )
 from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnderTest
-from wove_http_dev.conformance.executor.own_process import process_settings
+from wove_http_dev.conformance.executor.own_process import environment, process_settings
 from wove_http_dev.conformance.executor.plain_http import PlainHttp
 from wove_http_dev.conformance.executor.sent_log import RecordedWeave, RecordedWorker, SentLog
 from wove_http_dev.conformance.executor.shared_block import Shared
@@ -80,8 +80,8 @@ class Session:
         """The uncaught exceptions that ended threads during the cases, as text."""
         self._process = Shared(self._process_wide)
         self.plain_http = PlainHttp(self)
-        self.process_settings = process_settings()
-        """The result of :func:`process_settings` before the first case."""
+        self.process_settings = {**process_settings(), "os.environ": environment()}
+        """The results of :func:`process_settings` and :func:`environment` before the first case."""
 
     @contextmanager
     def case(self) -> Iterator[CaseContext]:
@@ -299,7 +299,7 @@ class CaseContext:
 
     @property
     def process_before(self) -> Mapping[str, Any]:
-        """The result of :func:`process_settings` before the first case."""
+        """The results of :func:`process_settings` and :func:`environment` before the first case."""
         return self._session.process_settings
 
     @property

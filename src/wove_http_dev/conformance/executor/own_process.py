@@ -37,6 +37,11 @@ def trusted_ca(ca: CertificateAuthority | None = None) -> Iterator[CertificateAu
         yield ca
 
 
+def environment() -> dict[str, str]:
+    """Return the environment variables, without the one that pytest sets for each test."""
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
 def process_settings() -> dict[str, Any]:
     """Return settings of the whole process that an executor must not change, keyed by a description
     for the report."""

@@ -1,5 +1,5 @@
-"""Values that have an effect when they are unpickled; this shows whether the executor unpickles
-them, and in which thread. Their classes must be importable, because the executor runs in this
+"""Values that have an effect when they are pickled or unpickled; this shows whether the executor
+does so, and in which thread. Their classes must be importable, because the executor runs in this
 process."""
 
 from __future__ import annotations
@@ -60,6 +60,19 @@ class HeldPickle:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _load_held, (self._number,)
+
+
+class HeldPickling:
+    """A value that blocks the thread that pickles it until :attr:`released` is set, at most 60 s.
+    ``pickling`` is set when it begins. It is loaded as the text ``pickled``."""
+
+    def __init__(self) -> None:
+        self.pickling, self.released = threading.Event(), threading.Event()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.pickling.set()
+        self.released.wait(HELD)
+        return str, ("pickled",)
 
 
 def _raise(exc: BaseException) -> None:

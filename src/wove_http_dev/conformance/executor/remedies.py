@@ -147,7 +147,7 @@ REMEDIES = (
     ),
     (
         "security.12 security.13 security.14 security.15 security.16 security.17 "
-        "security.33 security.34",
+        "security.33 security.34 security.45",
         Remedy(
             "Make the credentials of each request anew with headers_for() of Wove, from"
             " the target and the bytes that are sent, and put no header over them.",
@@ -320,6 +320,27 @@ REMEDIES = (
         ),
     ),
     (
+        "time.30",
+        Remedy(
+            "Switch the timeout of the HTTP library off if none is configured.",
+            f"{_EXECUTOR}: ConformingExecutor.connection()",
+        ),
+    ),
+    (
+        "time.32",
+        Remedy(
+            "Wait in recv() for a queue, which the thread of a request wakes up.",
+            f"{_EXECUTOR}: ConformingExecutor.deliver()",
+        ),
+    ),
+    (
+        "time.33",
+        Remedy(
+            "Keep nothing of a run once its terminal frame is in the queue.",
+            f"{_EXECUTOR}: ConformingExecutor.post()",
+        ),
+    ),
+    (
         "time.06",
         Remedy(
             "Make a task_error of an answer in which no terminal frame is for the run.",
@@ -334,7 +355,7 @@ REMEDIES = (
         ),
     ),
     (
-        "time.08 time.09 time.10 time.11 time.13 time.20",
+        "time.08 time.09 time.10 time.11 time.13 time.20 time.31",
         Remedy(
             "Do in threads of the executor's own what blocks, not in the event loop, "
             "nor in its default pool.",

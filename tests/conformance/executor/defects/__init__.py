@@ -22,6 +22,7 @@ from tests.conformance.executor.defects import (
     recognised,
     resends,
     verification,
+    waste,
 )
 
 DEFECTS = (
@@ -38,6 +39,7 @@ DEFECTS = (
     *credential_sources.DEFECTS,
     *leaks.DEFECTS,
     *verification.DEFECTS,
+    *waste.DEFECTS,
     *environment.DEFECTS,
     *lifetime.DEFECTS,
     *deadlines.DEFECTS,

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -105,6 +106,7 @@ class LeavesThreads(ConformingExecutor):
         super().close(connection)
 
 
+RECURSION_LIMIT = sys.getrecursionlimit()
 left: list[http.client.HTTPConnection] = []
 kept: list[socket.socket] = []
 
@@ -171,12 +173,37 @@ class ChangesTheEnvironment(ConformingExecutor):
         os.environ["A_FLAWED_EXECUTOR"] = str(time.monotonic_ns())
 
 
+class TurnsProxiesOff(ConformingExecutor):
+    """Sets an environment variable, always to the same value."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        os.environ["A_FLAWED_EXECUTOR"] = "*"
+
+
+class InstallsAnOpener(ConformingExecutor):
+    """Installs an opener without proxies in urllib."""
+
+    async def start(self, **config: Any) -> None:
+        await super().start(**config)
+        without = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        urllib.request.install_opener(without)
+
+
+class Prints(ConformingExecutor):
+    """Prints what it sends."""
+
+    async def send(self, frame: Frame) -> None:
+        print("sent", frame["type"])
+        await super().send(frame)
+
+
 class RaisesTheRecursionLimit(ConformingExecutor):
     """Raises the recursion limit, so that deep results can be loaded."""
 
     async def start(self, **config: Any) -> None:
         await super().start(**config)
-        sys.setrecursionlimit(sys.getrecursionlimit() + 1)
+        sys.setrecursionlimit(RECURSION_LIMIT + 1)
 
 
 class SignsTheConfiguration(ConformingExecutor):
@@ -226,6 +253,9 @@ DEFECTS = (
     Defect(StartsOnce, "time.14", "one of several weaves in a row with one executor has"),
     Defect(UnverifiesTheProcess, "time.15", "verification of certificates was changed"),
     Defect(ChangesTheEnvironment, "time.15", "os.environ was changed"),
+    Defect(TurnsProxiesOff, "time.15", "os.environ was changed"),
+    Defect(InstallsAnOpener, "time.15", "urllib's opener was changed"),
+    Defect(Prints, "time.15", "'sent run_task.*' was printed"),
     Defect(RaisesTheRecursionLimit, "time.15", "getrecursionlimit.* was changed"),
     Defect(SignsTheConfiguration, "time.15", "executor_config was changed"),
     Defect(SilencesTheLoop, "time.15", "loop's exception handler was changed"),

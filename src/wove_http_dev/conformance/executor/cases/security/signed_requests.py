@@ -4,7 +4,11 @@ made for the request that carries it."""
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
+from wove_http_dev.client import environ
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.abandoned_runs import (
@@ -27,6 +31,8 @@ from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 
 REQUESTS = 20
+ZONE = "AHEAD-13:30"
+"""A time zone far from UTC."""
 AGAIN = 0.05
 """Seconds within which a refused request is sent again."""
 TIMESTAMP_TOLERANCE = 30.0
@@ -205,6 +211,43 @@ def fresh_timestamps(check: CaseContext) -> str:
         await attempt(remote("second"))
 
     check.run_script(worker, script, planned=PAUSE)
+    timestamps = _expect_timestamps(check, worker)
+    if len(timestamps) >= 2 and timestamps[-1] == timestamps[0]:
+        check.fail(
+            f"two requests {PAUSE:g} s apart have the same timestamp: once it is too old, workers"
+            " will refuse every request"
+        )
+    return f"{len(timestamps)} timestamps, each the time of its request"
+
+
+@contextmanager
+def _time_zone(name: str) -> Iterator[None]:
+    """Let ``name`` be the time zone of this process until the block ends."""
+    with ExitStack() as stack:
+        stack.callback(time.tzset)  # once the variable is restored
+        stack.enter_context(environ.set_variable("TZ", name))
+        time.tzset()
+        yield
+
+
+@family.must(
+    "45",
+    sources.SECURITY,
+    scenario=f"a run in the time zone {ZONE}",
+    expected="the time of the request in its X-Wove-Timestamp",
+    alone=True,
+)
+def any_time_zone(check: CaseContext) -> str:
+    """A signature's timestamp counts seconds since 1970 in UTC, wherever the process is."""
+    worker = check.worker()
+    with _time_zone(ZONE):
+        check.run_one_weave(worker)
+    return f"{len(_expect_timestamps(check, worker))} timestamps, each the time of its request"
+
+
+def _expect_timestamps(check: CaseContext, worker: HttpWorker) -> list[float]:
+    """Return the timestamps of all requests. Raises :class:`CaseFailed` if one is not the time of
+    its request."""
     timestamps: list[float] = []
     for exchange in requests_of(worker):
         try:
@@ -217,9 +260,4 @@ def fresh_timestamps(check: CaseContext) -> str:
                 f"X-Wove-Timestamp is {off:.0f} s off the time of its request; a worker whose clock"
                 " differs a little more refuses it"
             )
-    if len(timestamps) >= 2 and timestamps[-1] == timestamps[0]:
-        check.fail(
-            f"two requests {PAUSE:g} s apart have the same timestamp: once it is too old, workers"
-            " will refuse every request"
-        )
-    return f"{len(timestamps)} timestamps, each the time of its request"
+    return timestamps

@@ -9,9 +9,11 @@ loop notes the time again and again. The limits are generous, because the machin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
@@ -24,7 +26,7 @@ from wove_http_dev.conformance.executor.context import (
     POOL_OVERFLOW,
     CaseContext,
 )
-from wove_http_dev.conformance.executor.pickles import HeldPickle
+from wove_http_dev.conformance.executor.pickles import HeldPickle, HeldPickling
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.conformance.executor.waits import (
     POLL,
@@ -41,6 +43,11 @@ BLOCKED = 2.0
 a busy machine."""
 EXPECTED = f"the call is made within {BLOCKED:g} s"
 BIG = 20 * 10**6
+WATCHED = 0.5
+"""Seconds in which the calls in the event loop are counted."""
+BUSY = 500
+"""More calls than an executor makes that waits, and a tenth of those that one makes in this time
+that asks again and again, even on a busy machine."""
 QUIET = 0.4
 """Seconds to wait for runs beyond those that an executor sends at once."""
 
@@ -273,3 +280,62 @@ def others_while_unpickling(check: CaseContext) -> str:
             late=True,
         )
     return str(other)
+
+
+@family.should(
+    "31",
+    sources.LOOP,
+    scenario="a run whose argument is not pickled completely until the weave's loop has called a"
+    " function",
+    expected=EXPECTED,
+    alone=True,
+)
+def loop_while_pickling(check: CaseContext) -> str:
+    """Arguments are not pickled in the event loop."""
+    worker, held = check.worker(), HeldPickling()
+
+    async def script(remote: Remote) -> bool | None:
+        run = attempt(remote("task", held))
+        return await _runs_meanwhile(check, run, held.pickling.is_set, held.released.set)
+
+    return _expect_free(check, check.run_script(worker, script), "while an argument was pickled")
+
+
+@family.should(
+    "32",
+    sources.LOOP,
+    scenario=f"a run that the worker does not answer for {WATCHED:g} s",
+    expected=f"fewer than {BUSY} calls in the event loop",
+    alone=True,
+)
+def loop_while_waiting(check: CaseContext) -> str:
+    """An executor that waits for an answer leaves the processor to others."""
+    worker = check.worker()
+    gate = worker.hold("merge:task")
+
+    async def script(remote: Remote) -> int:
+        run = asyncio.ensure_future(attempt(remote("task")))
+        await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
+        loop: Any = asyncio.get_running_loop()
+        counted, calls = loop.call_soon, itertools.count()
+
+        def call_soon(*given: Any, **named: Any) -> Any:
+            next(calls)
+            return counted(*given, **named)
+
+        loop.call_soon = call_soon
+        try:
+            await asyncio.sleep(check.silence(WATCHED))
+        finally:
+            del loop.call_soon
+            gate.release()
+        await run
+        return next(calls)
+
+    calls: int = check.run_script(worker, script, planned=check.silence(WATCHED))
+    if calls >= BUSY:
+        check.fail(
+            f"while a run waited for its answer, the event loop called functions {calls} times: the"
+            " executor does not wait, but asks again and again"
+        )
+    return f"{calls} calls"

@@ -5,21 +5,22 @@ of the process are unchanged.
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
+import io
 import socket
 import threading
-import urllib.request
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.client import wove_config
+from wove_http_dev.client.urllib_opener import installed_opener
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.context import MARGIN, CaseContext
 from wove_http_dev.conformance.executor.existing import GROWN, Existing
-from wove_http_dev.conformance.executor.own_process import process_settings
+from wove_http_dev.conformance.executor.own_process import environment, process_settings
 from wove_http_dev.conformance.executor.waits import wait_until_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.wire import SlowBody
@@ -82,8 +83,8 @@ def nothing_left_behind(check: CaseContext) -> str:
 def _changed_by_the_checker() -> dict[str, Any]:
     """Return settings of the process that the checker itself changes for its cases."""
     return {
-        "urllib's opener": urllib.request._opener,  # type: ignore[attr-defined]
-        "os.environ": dict(os.environ),
+        "urllib's opener": installed_opener(),
+        "os.environ": environment(),
         "socket.getaddrinfo": socket.getaddrinfo,
         "socket.create_connection": socket.create_connection,
         "the filters of warnings": list(warnings.filters),
@@ -94,20 +95,26 @@ def _changed_by_the_checker() -> dict[str, Any]:
 @family.should(
     "15",
     sources.PROCESS,
-    scenario="a weave of one task, and one with a result, an error and a run that is given up, in a"
-    " loop that goes on",
-    expected="no setting of the process or of the loop is changed, nor executor_config",
+    scenario="all cases before, a weave of one task, and one with a result, an error and a run that"
+    " is given up, in a loop that goes on",
+    expected="no setting of the process or of the loop is changed, nor executor_config; nothing is"
+    " printed",
     alone=True,
 )
 def process_as_it_was(check: CaseContext) -> str:
-    """An executor does not change settings of the process or of the event loop, which belong to the
-    application."""
+    """An executor does not change settings of the process or of the event loop, nor print: they
+    belong to the application."""
+    # Before the worker starts, which sets variables for its clients.
+    _expect_equal(check, check.process_before, {"os.environ": environment()})
     worker = check.worker(headers={"X-Conformance": "given"})
     definition = check.definition(worker, {})
     config = definition["executor_config"]
     given = {**config, "headers": dict(config["headers"])}
     before = {**check.process_before, **_changed_by_the_checker()}
-    check.run_one_weave(worker, definition=definition)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        check.run_one_weave(worker, definition=definition)
+    if printed.getvalue():
+        check.fail(f"{printed.getvalue()!r:.80} was printed; only the application may print")
     _expect_equal(check, before, {**process_settings(), **_changed_by_the_checker()})
     _expect_equal(check, {"executor_config": given}, {"executor_config": config})
     worker.hold("held")
