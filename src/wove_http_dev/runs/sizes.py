@@ -26,7 +26,7 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
         seen.add(id(each))
         contents = _contents(each)
         total += sum(map(getsizeof, contents))
-        found += [one for one in filter(None, contents) if type(one) not in _FLAT]
+        found += [one for one in contents if type(one) not in _FLAT]
     return total
 
 
@@ -35,5 +35,6 @@ def _contents(value: Any) -> Collection[Any]:
         return value
     if isinstance(value, dict):
         return [*value, *value.values()]
-    # The names of attributes are not counted: all objects of a class share them.
-    return getattr(value, "__dict__", {}).values()
+    # Not counted are the names of attributes, which all objects of a class share, and empty values,
+    # most of which are shared too.
+    return [*filter(None, getattr(value, "__dict__", {}).values())]
