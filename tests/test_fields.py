@@ -192,6 +192,17 @@ class TestCheck:
         with pytest.raises(UsageError, match=r"^example: count takes"):
             check_fields(Example(count=0), "example")
 
+    def test_default_that_is_not_allowed(self) -> None:
+        """A default is checked as any other value, each time."""
+
+        @dataclass(frozen=True)
+        class Wrong:
+            count: int = field(0, "how many", least=1)
+
+        for _ in range(2):
+            with pytest.raises(UsageError, match="count takes a whole number"):
+                check_fields(Wrong())
+
 
 class TestParse:
     """Values read from text."""

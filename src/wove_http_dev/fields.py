@@ -206,6 +206,8 @@ class TypedField:
     def check(self, value: Any, owner: str = "") -> None:
         """Raise :class:`UsageError` unless ``value`` is allowed. The message begins with
         ``owner``."""
+        if value is self.given_default and self._allows_default:
+            return
         if not self._allows(value):
             raise UsageError(f"{owner and owner + ': '}{self.name} {self._refusal(value)}")
 
@@ -285,6 +287,10 @@ class TypedField:
         if _is_too_large(value) or self._is_too_long(value):
             return False
         return self.least <= value <= self.most and (self.above is None or value > self.above)
+
+    @functools.cached_property
+    def _allows_default(self) -> bool:
+        return self._allows(self.given_default)  # most values of options are the default
 
     def _has_type(self, value: Any) -> bool:
         kind = type(value)
