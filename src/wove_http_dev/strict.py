@@ -95,6 +95,8 @@ def unused_answers(state: HostState) -> list[str]:
 def _unused(state: HostState) -> list[str]:
     """Return a line for each hold, stub and injection that matched nothing, without those that a
     refused connection or another fault can have kept from it."""
+    if not (state.gates.made or state.stubs.made or state.faults.injections):
+        return []
     if _are_kept_away(state):
         return []
     seen, stopped = _task_names(state)
