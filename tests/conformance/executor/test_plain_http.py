@@ -13,8 +13,8 @@ from wove_http_dev.conformance.executor.executor_under_test import ExecutorUnder
 QUICK = (
     *("frames.06", "frames.07", "frames.18", "frames.19", "frames.20", "frames.21", "frames.23"),
     *("frames.25", "frames.26", "frames.27", "frames.33", "frames.34", "frames.36"),
-    *("routing.01", "routing.16", "routing.18", "routing.19"),
-    *("security.16", "security.17", "security.28", "security.41", "time.07", "time.27"),
+    *("frames.38", "frames.39", "routing.01", "routing.16", "routing.18", "routing.19"),
+    *("security.16", "security.17", "security.28", "security.41", "time.07", "time.27", "time.33"),
 )
 """Cases that do without TLS where the executor can."""
 

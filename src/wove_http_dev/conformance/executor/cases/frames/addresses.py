@@ -35,7 +35,7 @@ def ipv6_address(check: CaseContext) -> str:
     """The host of a URL may be an IPv6 address, in brackets."""
     if not _with_ipv6():
         raise NotApplicable("this machine has no IPv6")
-    for tls in (True, False):
+    for tls in (True, False) if check.takes_plain_http else (True,):
         worker = check.worker(tls=tls, host=IPV6)
         expect_result(check, worker, 1, f"a healthy worker at {worker.url}")
         for exchange in requests_of(worker):
@@ -79,7 +79,7 @@ def _two_addresses(host: str, port: int) -> Iterator[None]:
 )
 def each_address(check: CaseContext) -> str:
     """If the first address of a host refuses the connection, the next one is tried."""
-    for tls in (True, False):
+    for tls in (True, False) if check.takes_plain_http else (True,):
         worker = check.worker(tls=tls, host=IPV4)
         url = worker.url.replace(IPV4, "localhost")
         with _two_addresses("localhost", worker.port):

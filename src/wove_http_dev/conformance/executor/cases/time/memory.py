@@ -31,7 +31,7 @@ SETTLING = 1.0
 )
 def memory_released(check: CaseContext) -> str:
     """What was sent and received for a run is released when it has ended."""
-    worker = check.worker(tls=False)
+    worker = check.quick_worker()
     _large_runs(check, worker, 1)  # what is made once is not counted
     tracing = tracemalloc.is_tracing()
     if not tracing:
