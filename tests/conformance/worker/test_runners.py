@@ -22,6 +22,7 @@ from wove_http_dev.conformance.service_process import ServiceCommand
 from wove_http_dev.conformance.worker.cases.concurrency.side_by_side import MANY
 from wove_http_dev.conformance.worker.suite import WORKER_CASES
 from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.worker import HttpWorker
 
 STOPS = ("stops-async-task", "require-ack-acknowledged", "stops-a-task-that-was-loaded")
 """SHOULDs that ask for the end of a body that runs, which executors and Dask offer no way to."""
@@ -39,21 +40,33 @@ def pool() -> Iterator[Executor]:
 BEFORE_THE_BODY = ("auth.*", "limits.0[16]")
 """Cases about what the service does before it has a body to run, which is the same with every
 runner: ``test_healthy`` runs them."""
-in_parts = pytest.mark.parametrize(
-    "ids", parts(WORKER_CASES, 2), ids=lambda ids: f"{ids[0]}-and-others"
-)
 
 
-@in_parts
-def test_processes(make_worker: MakeWorker, ids: list[str]) -> None:
+def in_parts(count: int) -> pytest.MarkDecorator:
+    """Return a mark that gives ``ids`` the ids of a part of the cases, in each of ``count``
+    tests."""
+    chosen = parts(WORKER_CASES, count)
+    return pytest.mark.parametrize("ids", chosen, ids=lambda ids: f"{ids[0]}-and-others")
+
+
+@pytest.fixture(scope="module")
+def processes(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
+    """A worker with as many processes as a case asks for at once, which all parts share."""
+    with HttpWorker(ca=wove_http_ca, runner="processes", workers=MANY, tls=False) as worker:
+        yield worker
+
+
+@in_parts(3)
+def test_processes(processes: HttpWorker, ids: list[str]) -> None:
     """With ``runner="processes"`` it passes every case that reaches the runner, including
     SHOULDs."""
-    worker = make_worker(runner="processes", workers=MANY, tls=False)
-    results = check(worker.url, *ids, exclude=BEFORE_THE_BODY, jobs=JOBS, secret=str(worker.secret))
+    results = check(
+        processes.url, *ids, exclude=BEFORE_THE_BODY, jobs=JOBS, secret=str(processes.secret)
+    )
     assert failures(results) == []
 
 
-@in_parts
+@in_parts(2)
 def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
     """With an executor it passes every case that reaches the runner, but these SHOULDs."""
     with pool() as executor:
@@ -70,7 +83,7 @@ def test_executor(make_worker: MakeWorker, ids: list[str]) -> None:
 
 
 @pytest.mark.filterwarnings("default")  # Dask's own, in other threads too
-@in_parts
+@in_parts(2)
 def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
     """On a Dask cluster it passes every case that reaches the runner, but the same SHOULDs."""
     pytest.importorskip("distributed", reason="Dask is not installed: tox -e dask")
@@ -123,7 +136,7 @@ def upstream(
             yield name, options
 
 
-@in_parts
+@in_parts(2)
 def test_before_a_reference_worker(
     make_worker: MakeWorker, upstream: tuple[str, dict[str, object]], ids: list[str]
 ) -> None:
