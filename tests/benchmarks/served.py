@@ -31,6 +31,8 @@ def serving(*arguments: str) -> Iterator[dict[str, Any]]:
             [*command, "--state-dir", f"{name}/state", "--ready-file", str(ready)],
             cwd=name,
             stdout=subprocess.DEVNULL,
+            # As the peers have: processor time is shared between sessions (sched(7), autogroup).
+            start_new_session=True,
         )
         try:
             deadline = time.monotonic() + PATIENCE
