@@ -73,6 +73,21 @@ class ReportsUnreachableCancels(ConformingExecutor):
         self._in_thread(cancel)
 
 
+class ReportsUnansweredCancels(ConformingExecutor):
+    """Hands out that a cancel_task was not answered in time as the error of its run."""
+
+    async def _cancel(self, frame: Frame) -> None:
+        def cancel() -> None:
+            began = time.monotonic()
+            try:
+                self.post(frame)
+            except Exception as exc:
+                if time.monotonic() - began > 0.8 * (self._timeout or NO_TIMEOUT):
+                    self._call_in_loop(self.deliver, self.failure(frame, exc)[0])
+
+        self._in_thread(cancel)
+
+
 class ForgetsWhatItCancelled(ConformingExecutor):
     """Keeps a note of each run until its cancel_task, and finds none for a second one."""
 
@@ -118,6 +133,7 @@ DEFECTS = (
     Defect(RaisesWhenUnanswered, "cancel.12", r"slow-cancel .*instead of DeliveryTimeoutError"),
     Defect(ReportsFailedCancels, "cancel.13", r"\(refuse-cancel status=599\), and 2 terminal"),
     Defect(ReportsUnreachableCancels, "cancel.13", r"\(refuse-connections\), and 2 terminal"),
+    Defect(ReportsUnansweredCancels, "cancel.13", "cancel_task was not answered, and 2 terminal"),
     Defect(ForgetsWhatItCancelled, "cancel.14", r"was sent twice, and send\(\) raised KeyError"),
     Defect(CancelsWhatHasItsResult, "cancel.14", "after the result of its run, and 2 terminal"),
     Defect(NeedsItsRun, "cancel.15", r"never sent, and send\(\) raised LookupError: unknown run"),

@@ -22,6 +22,8 @@ GIVEN_UP = 0.15
 """Seconds of the ``delivery_timeout`` of a run that is given up."""
 UNANSWERED = 1.0
 """Seconds of the executor's timeout, after which a cancel_task without an answer has failed."""
+SILENCE = 0.5
+"""Seconds of the executor's timeout, after which a run has ended as well as its cancel_task."""
 STRAY = 0.5
 """Seconds to wait for a frame that should never come."""
 BEST_EFFORT, REQUIRE_ACK = "best_effort", "require_ack"
@@ -120,7 +122,8 @@ async def _give_up_two(
     "13",
     sources.EXECUTOR,
     scenario="an executor that is driven without Wove's runtime; runs in flight, whose cancel_tasks"
-    f" fail: {'; '.join(map(str, REPORTED))}; then the worker answers the runs",
+    f" fail: {'; '.join(map(str, REPORTED))}; then the worker answers the runs; and a run whose"
+    f" cancel_task has no answer within the executor's timeout of {SILENCE:g} s",
     expected="one terminal frame for each run at most, and none about a cancel_task",
 )
 def failure_not_reported(check: CaseContext) -> str:
@@ -134,6 +137,21 @@ def failure_not_reported(check: CaseContext) -> str:
                 await _cancel_fails(check, worker, session, fault, f"cancelled_{number}")
 
     check.run_script(worker, script, within=20.0)
+    impatient = check.worker(timeout=check.seconds(SILENCE))
+    impatient.inject(SILENT)
+
+    async def is_silent(_: Remote) -> None:
+        async with DirectSession(check, impatient) as session:
+            gate = impatient.hold("task")
+            run_id = await session.run("task")
+            await wait_until_async(lambda: bool(gate.runs), check.seconds(SILENCE))
+            when = "a cancel_task was not answered"
+            await session.cancel(run_id, when)
+            limit = check.seconds(SILENCE) + check.silence(STRAY)
+            await watch_async(lambda: len(session.ends_of(run_id)) > 1, limit)
+            _expect_one_end(check, session, run_id, when)
+
+    check.run_script(impatient, is_silent, planned=3 * check.seconds(SILENCE))
     return "none"
 
 
@@ -152,12 +170,19 @@ async def _cancel_fails(
         await watch_async(lambda: bool(session.ends_of(run_id)), check.silence(STRAY))
     gate.release()
     await session.expect_result(await session.run("later", "later"), "later", when)
+    said = _expect_one_end(check, session, run_id, when)
+    if str(STATUS) in said:
+        check.fail(f"{when}, and that was handed out as the end of its run: {said}")
+
+
+def _expect_one_end(check: CaseContext, session: DirectSession, run_id: str, when: str) -> str:
+    """Raise :class:`CaseFailed` if there is more than one terminal frame for ``run_id``; return
+    those that there are in words."""
     ends = session.ends_of(run_id)
     said = ", ".join(map(words_of, ends))
     if len(ends) > 1:
         check.fail(f"{when}, and {len(ends)} terminal frames for its run were handed out: {said}")
-    if str(STATUS) in said:
-        check.fail(f"{when}, and that was handed out as the end of its run: {said}")
+    return said
 
 
 def _cancel_oddly(check: CaseContext, *, known: bool) -> None:
