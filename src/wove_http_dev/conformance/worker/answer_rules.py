@@ -27,9 +27,9 @@ from wove_http_dev.conformance.worker.answers import (
 from wove_http_dev.conformance.worker.commands import outline
 from wove_http_dev.conformance.worker.wire import HttpResponse, shown
 
-Rule = Literal["framing", "type", "readable", "ids", "frames", "secret"]
+Rule = Literal["framing", "type", "readable", "ids", "frames", "secret", "traceback"]
 """What a rule is about: the end of the body, its content type, its JSON, ids, event frames, and
-that the answer does not hold the secret."""
+that the answer does not hold the secret, or an error status a traceback."""
 Breach = tuple[Rule, str]
 """A rule that an answer breaks, and how."""
 
@@ -37,6 +37,8 @@ PICKLES = ("result_pickle", "error_pickle", "exception_pickle", "callable_pickle
 """The fields that Wove decodes in every frame, whatever the type of the frame."""
 DECODED = 100_000
 """The most characters of such a field that are decoded here."""
+TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"Werkzeug Debugger")
+"""What shows that a text holds a traceback."""
 SHORTEST_SECRET = 8
 """The fewest bytes of a secret that is looked for: a shorter one may be in an answer by chance."""
 
@@ -96,6 +98,8 @@ def breaches(sent: Sent, answer: HttpResponse, *, repeated: bool = False) -> lis
     a command. If the run_id was sent before (``repeated``), an answer without a terminal frame is
     allowed: Wove never sends one twice."""
     found: list[Breach] = [("framing", text) for text in _framing(sent.version, answer)]
+    if answer.status >= 400 and any(trace in answer.body for trace in TRACES):
+        found.append(("traceback", f"it holds a traceback: {answer.shown()}"))
     command = sent.command
     if command is None or not answer.ok:
         return found

@@ -235,6 +235,14 @@ REMEDIES = (
         ),
     ),
     (
+        "frames.26",
+        Remedy(
+            "Turn the debug mode of the web framework off, and answer what you did not expect with"
+            " 500 and a fixed text; the traceback belongs into the service's log.",
+            f"{_CORE}: handle()",
+        ),
+    ),
+    (
         "frames.25",
         Remedy(
             "Keep runs by their run_id as it came, and look the run of a cancel_task up by it.",

@@ -55,6 +55,14 @@ class ErrorIsText(PlainWorker):
         return {"type": "task_error", "error": f"{type(exc).__name__}: {exc}"}
 
 
+@flagged_by("errors.02", "the error's source is 'transport', where the task raised it")
+class BlamesTheTransport(PlainWorker):
+    def error(self, exc: BaseException) -> Event:
+        event = super().error(exc)
+        event["error"]["source"] = "transport"
+        return event
+
+
 @flagged_by("errors.03", "a task with an argument too many was answered with 'task_result'")
 class DropsUnknownArguments(PlainWorker):
     def call(self, run: Run) -> Any:

@@ -9,6 +9,7 @@ import json
 import pickle
 import re
 import threading
+import traceback
 import unicodedata
 from typing import Any
 
@@ -420,6 +421,21 @@ class RunsAndRejects(PlainWorker):
         frame = json.loads(body)
         if isinstance(frame, dict) and frame.get("type") == "run_everything":
             self.run(super().decode(json.dumps({**frame, "type": "run_task"}).encode()))
+        return super().decode(body)
+
+
+@flagged_by("frames.14", r"\[\] as the whole body: HTTP 500")
+@flagged_by("frames.26", "frames.10, .* it holds a traceback: HTTP 500", "frames.10")
+class ShowsWhereListsFail(PlainWorker):
+    def serve(self, handler: Handler) -> None:
+        try:
+            super().serve(handler)
+        except AttributeError:
+            self.write(handler, 500, {"error": traceback.format_exc()})
+
+    def decode(self, body: bytes) -> Frame:
+        if body.startswith(b"["):
+            raise AttributeError("'list' object has no attribute 'get'")
         return super().decode(body)
 
 

@@ -3,7 +3,9 @@ or at a time at which they should not."""
 
 from __future__ import annotations
 
+import email.utils
 import sys
+import threading
 import time
 from collections.abc import Mapping
 
@@ -183,6 +185,29 @@ class ChecksTheLastTimestamp(PlainWorker):
 
     def check_timestamp(self, text: str) -> None:
         super().check_timestamp(self.last)
+
+
+@flagged_by("auth.14", "an expired timestamp, with a Date of now, was accepted")
+class BelievesTheDate(PlainWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.date, self.dated = "", threading.RLock()
+
+    def serve(self, handler: Handler) -> None:
+        handler.__dict__["date"] = handler.headers.get("Date", "")
+        super().serve(handler)
+
+    def headers(self, handler: Handler) -> dict[str, str]:
+        return {**super().headers(handler), "Sent": handler.__dict__["date"]}
+
+    def verify(self, headers: Mapping[str, str], target: str, body: bytes) -> None:
+        with self.dated:
+            self.date = headers["Sent"]
+            super().verify(headers, target, body)
+
+    def check_timestamp(self, text: str) -> None:
+        sent = email.utils.parsedate_to_datetime(self.date).timestamp() if self.date else text
+        super().check_timestamp(str(sent))
 
 
 @flagged_by("auth.14", "the expired timestamp '0' was accepted")

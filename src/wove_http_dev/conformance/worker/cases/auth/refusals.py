@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import commands, sources
+from wove_http_dev.conformance.worker.answer_rules import TRACES
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import cancelling, probe, signed
 from wove_http_dev.conformance.worker.client import KEY, NONCE, SIGNATURE, TIMESTAMP
@@ -15,7 +16,6 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer, shown
 
 FOREIGN = "v1=\xe9\xfc\xc3\xa9"  # latin-1 on the wire: not ASCII, and not UTF-8 either
-TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"Werkzeug Debugger")
 
 
 # Wove's own verify_headers (2.0.3) raises TypeError here, so the service answers with an error.

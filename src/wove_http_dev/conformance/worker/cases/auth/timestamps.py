@@ -35,7 +35,8 @@ refuse any but 0."""
     "14",
     sources.SECURITY,
     scenario="requests signed with a timestamp of a day ago, also in milliseconds or negative, with"
-    " 0, with -1, and with a second X-Wove-Timestamp of now before or after the old one",
+    " 0, with -1, with a second X-Wove-Timestamp of now before or after the old one, and with other"
+    " headers that say it is sent now (Date, X-Timestamp, X-Request-Start)",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -45,12 +46,17 @@ def expired_timestamp(check: CaseContext) -> Attempts:
     yield Attempt("an expired timestamp (a day old)", *signed(check, timestamp=stamp))
     for other in (f"{stamp}000", f"-{stamp}", "0", "0.0", "-1"):
         yield Attempt(f"the expired timestamp {other!r}", *signed(check, timestamp=other))
-    now = {TIMESTAMP.lower(): str(int(time.time()))}
+    stamp_now = str(int(time.time()))
+    now = {TIMESTAMP.lower(): stamp_now}
     for where in ("after", "before"):
         sent, headers = signed(check, timestamp=stamp)
         both = {**headers, **now} if where == "after" else {**now, **headers}
         what = f"an expired timestamp, with a second X-Wove-Timestamp of now {where} it,"
         yield Attempt(what, sent, both)
+    sent, headers = signed(check, timestamp=stamp)
+    date = email.utils.formatdate(usegmt=True)
+    now = {"Date": date, "X-Timestamp": stamp_now, "X-Request-Start": f"t={stamp_now}000"}
+    yield Attempt("an expired timestamp, with a Date of now,", sent, {**headers, **now})
 
 
 @auth.must(

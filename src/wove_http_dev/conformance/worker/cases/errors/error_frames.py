@@ -100,7 +100,7 @@ def _same_exception(check: CaseContext, what: str, event: answers.Event) -> None
     "02",
     sources.EVENTS,
     scenario="a task that raises ValueError, sync and async",
-    expected="an error with kind, message, traceback, retryable and source",
+    expected="an error with kind, message, traceback, retryable and source, which is 'task'",
 )
 def error_fields(check: CaseContext) -> str:
     """The error in a task_error is Wove's normalized error, which has five fields."""
@@ -114,6 +114,11 @@ def error_fields(check: CaseContext) -> str:
             check.fail(f"{what}: the error lacks {', '.join(lacking)}")
         if error["kind"] != "ValueError":
             check.fail(f"{what}: the error's kind is {error['kind']!r:.80}, not 'ValueError'")
+        if error["source"] != "task":
+            check.fail(
+                f"{what}: the error's source is {error['source']!r:.80}, where the task raised it:"
+                " 'task' (the other sources say that it did not run to its end)"
+            )
     return "all five"
 
 

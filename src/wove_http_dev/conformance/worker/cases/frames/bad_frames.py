@@ -155,8 +155,9 @@ def unknown_command(check: CaseContext) -> str:
 @frames.should(
     "14",
     f"{sources.HTTP}, 15.5.1",
-    scenario="malformed JSON, a frame without run_id, an unknown command, fields of wrong types;"
-    " JSON that parsers disagree about: a number of 5000 digits, NaN, deep nesting, … (frames.24)",
+    scenario="malformed JSON, a list, a number, null, a frame without run_id, an unknown command,"
+    " fields of wrong types; JSON that parsers disagree about: a number of 5000 digits, NaN, deep"
+    " nesting, … (frames.24)",
     expected="a 4xx status: the mistake is the client's; a result, if the JSON is read",
 )
 def rejection_status(check: CaseContext) -> str:
@@ -167,6 +168,7 @@ def rejection_status(check: CaseContext) -> str:
     wrong = []
     for what, body in (
         ("malformed JSON", b'{"type": "run_task"'),
+        *((f"{body.decode()} as the whole body", body) for body in (b"[]", b"5", b"null", b'""')),
         ("a run_task without run_id", commands.encode(nameless)),
         ("an unknown command", commands.encode(unknown)),
         ("a body that is not UTF-8", b'{"type": "run_task", "run_id": "\xff"}'),

@@ -61,3 +61,15 @@ def every_answer_has_one_outcome(check: CaseContext) -> str:
     """Each 2xx answer to a run_task has exactly one terminal frame, at the end, and only frames of
     known types."""
     return judged(check, "frames")
+
+
+@frames.should(
+    "26",
+    sources.CWE_LEAK,
+    scenario="nothing; the answers to the requests of all cases before this one are judged",
+    expected="no traceback in an answer with an error status; one in a task_error is the task's",
+    alone=True,
+)
+def no_traceback_in_an_error_status(check: CaseContext) -> str:
+    """An error of the service itself does not show its code and its paths."""
+    return judged(check, "traceback")
