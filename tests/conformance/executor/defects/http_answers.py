@@ -215,7 +215,15 @@ class ReadsTheFirstDocument(ConformingExecutor):
         return super().read(frame, json.dumps(document).encode())
 
 
+class RepairsText(ConformingExecutor):
+    """Replaces what is not UTF-8 in an answer."""
+
+    def read(self, frame: Frame, body: bytes) -> list[Frame]:
+        return super().read(frame, body.decode("utf-8", "replace").encode())
+
+
 DEFECTS = (
+    Defect(RepairsText, "frames.32", "with a text that is not UTF-8 was believed"),
     Defect(KnowsNoChunkExtensions, "frames.18", "in chunks with extensions was not understood"),
     Defect(KnowsNoTrailers, "frames.18", "followed by trailer fields was not understood"),
     Defect(DecodesEachBlock, "frames.18", "in chunks that split characters was not understood"),

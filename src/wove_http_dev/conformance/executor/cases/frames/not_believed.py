@@ -121,8 +121,8 @@ def _document(success: Success) -> Callable[[Any], bytes]:
 
 
 def _retyped(document: Any) -> bytes:
-    frames = [{**frame, "type": OTHER_TYPE} for frame in document["events"]]
-    return as_utf_8({"events": frames})
+    results = [frame for frame in document["events"] if "result_pickle" in frame]
+    return as_utf_8({"events": [{**frame, "type": OTHER_TYPE} for frame in results]})
 
 
 @family.must(
@@ -179,6 +179,10 @@ BROKEN: tuple[Fault, ...] = (
     _raw("without a status line", b""),
     _raw("of HTTP/2 in text", b"HTTP/2 200 OK\r\n\r\n"),
     RewrittenAnswer("of two JSON documents", _twice),
+    RewrittenAnswer(
+        "with a text that is not UTF-8",
+        lambda document: as_utf_8({"note": "?", **document}).replace(b'"?"', b'"\xff"'),
+    ),
     RewrittenAnswer("of JSON and garbage", lambda document: as_utf_8(document) + b"}garbage"),
 )
 """Answers that are cut off, or are not HTTP/1 with one JSON document, each with a complete

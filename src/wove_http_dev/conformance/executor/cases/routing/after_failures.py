@@ -3,6 +3,8 @@ the executor, that changes what the next run gets."""
 
 from __future__ import annotations
 
+import asyncio
+
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.routing import family
@@ -38,7 +40,7 @@ FAILURES: tuple[Fault, ...] = (
 @family.must(
     "21",
     sources.DESYNCHRONISED,
-    scenario="a run that works, one that fails, and another one that works, with one executor:"
+    scenario="a run that works, one that fails, and four others that work, with one executor:"
     f" {', '.join(map(str, FAILURES))}, and half of an answer, whose rest comes after the"
     " executor's timeout",
     expected="its own result for each run that works",
@@ -64,9 +66,11 @@ def _expect_results_around(check: CaseContext, worker: HttpWorker, fault: Fault)
             await give_up(remote("failing", delivery_timeout=limit))
         if not injected.hits:
             return
-        for name in ("next", "second next"):
-            outcome = await attempt(remote(name.replace(" ", "_"), name, delivery_timeout=limit))
-            if outcome.value != name:
-                check.fail(f"a run failed ({fault}), and the {name} run has {outcome}")
+        # The first alone, then as many at once as use every connection that is kept.
+        for names in (("next",), ("second", "third", "fourth")):
+            runs = (attempt(remote(name, name, delivery_timeout=limit)) for name in names)
+            for name, outcome in zip(names, await asyncio.gather(*runs), strict=True):
+                if outcome.value != name:
+                    check.fail(f"a run failed ({fault}), and the {name} run after it has {outcome}")
 
     check.run_script(worker, script, within=4 * PATIENCE)

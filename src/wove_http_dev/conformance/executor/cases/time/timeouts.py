@@ -15,6 +15,7 @@ from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import BackgroundWeave, Remote
 from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.context import MARGIN, CaseContext
+from wove_http_dev.conformance.executor.raw_answers import RewrittenAnswer
 from wove_http_dev.conformance.executor.received import frames_of
 from wove_http_dev.conformance.executor.waits import attempt, wait_until
 from wove_http_dev.faults import Fault
@@ -141,10 +142,11 @@ def drip_timeout(check: CaseContext) -> str:
 def no_terminal_frame(check: CaseContext) -> str:
     """A run whose answer has no terminal frame ends with an error instead of waiting for ever."""
     worker = check.worker(timeout=SHORT)
-    faults = {
+    faults: dict[str, Fault] = {
         fault.name.replace("-", "_"): fault
         for fault in (MissingTerminal(), EmptyEvents(), WrongRunId(), MissingRunId())
     }
+    faults["null_events"] = RewrittenAnswer("without events", lambda _: b'{"events": null}')
     for name, fault in faults.items():
         worker.inject(fault, task=f"merge:{name}")
 
