@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import io
+import itertools
 import pickle
 import socket
 import threading
@@ -61,7 +62,7 @@ class ReadsAnyHead(PlainWorker):
 
     @staticmethod
     def parsed(handler: Any) -> bool:
-        lines = list(iter(handler.rfile.readline, b"\r\n"))
+        lines = list(itertools.takewhile(lambda line: line != b"\r\n", handler.rfile))
         rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(lines[:50]) + b"\r\n")
         parsed: bool = Handler.parse_request(handler)
         handler.rfile = rest
