@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import importlib.metadata
 import os
 import pickle
@@ -50,6 +51,20 @@ it. Hypothesis's plugin alone compiles its package at each end of a run in this 
 def without_others(beside: str = "") -> list[str]:
     """The arguments that leave out :data:`OTHER_PLUGINS`, but ``beside``, and the cache."""
     return [f"-pno:{name}" for name in (*OTHER_PLUGINS, "cacheprovider") if name != beside]
+
+
+@functools.cache
+def plugins_in_process() -> list[importlib.metadata.Distribution]:
+    """The distributions with a plugin that a run in this process loads: pytest reads the metadata
+    of all that there are, which takes longer than the run of a small test."""
+    left_out = {*OTHER_PLUGINS} - {"asyncio"}
+    return [
+        each
+        for each in importlib.metadata.distributions()
+        if any(
+            point.group == "pytest11" and point.name not in left_out for point in each.entry_points
+        )
+    ]
 
 
 def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
