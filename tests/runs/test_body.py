@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -156,6 +157,14 @@ class TestExceptions:
         finally:
             gc.enable()
         assert [reference() for reference in locals_of_bodies] == [None]
+
+    def test_nothing_is_imported(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The error of a task needs no import, which fails where no descriptor is left."""
+        run(fail, exception=ValueError("first"))  # what makes tracebacks is imported once
+        for name in ("asyncio", "asyncio.exceptions"):
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(sys, "meta_path", [])
+        assert error_of(run(fail, exception=ValueError("second")))["message"] == "second"
 
     def test_cancelled_error_of_its_own(self) -> None:
         """A body that raises CancelledError without having been cancelled has failed."""

@@ -16,7 +16,7 @@ from wove_http_dev.protocol.frames import dumps
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import ForwardedCommand
-from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
+from wove_http_dev.runs.outcome import CANCELLED, Outcome, asyncio_error, error_outcome
 
 
 class Display(Protocol):
@@ -64,10 +64,11 @@ def run_displayed(execution: Execution, body: Body, display: Display | None) -> 
     context = contextvars.Context() if display is None else display.context()
     try:
         value = context.run(_call, execution, *loaded)
+    except _CancelledWhileLoaded:
+        execution.uncount()
+        return CANCELLED
     except BaseException as exc:  # SystemExit and KeyboardInterrupt end the task only
-        from asyncio import CancelledError  # a tenth of the time that a worker's import takes
-
-        if execution.cancel_requested and isinstance(exc, CancelledError):
+        if execution.cancel_requested and isinstance(exc, asyncio_error("CancelledError")):
             return CANCELLED
         return error_outcome(exc, source="task", tracebacks=body.tracebacks)
     try:
@@ -108,15 +109,16 @@ def _load(
 
 
 def _call(execution: Execution, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    if execution.cancel_requested:  # while it was loaded: it need not be abandoned
-        from asyncio import CancelledError
-
-        execution.uncount()
-        raise CancelledError
+    if execution.cancel_requested:  # it need not be abandoned
+        raise _CancelledWhileLoaded
     value = function(**arguments)
     if inspect.isawaitable(value):
         return execution.drive(_awaiting(value))
     return value
+
+
+class _CancelledWhileLoaded(BaseException):
+    """The run was cancelled before its body began."""
 
 
 async def _awaiting(value: Any) -> Any:

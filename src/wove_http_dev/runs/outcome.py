@@ -3,6 +3,7 @@ to the client and stays in the journal."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,13 +97,24 @@ def error_outcome(
     return Outcome("error", error=error, exception_pickle=payload, place=place)
 
 
+def asyncio_error(name: str) -> type[BaseException] | tuple[()]:
+    """Return asyncio's exception class, for ``isinstance()``: no class if nothing has imported
+    asyncio.
+
+    It is not imported for this: that takes a tenth of the time that a worker's import takes, and
+    fails in a process that has no descriptor left, whose task's error would then be lost.
+    """
+    found: type[BaseException] | tuple[()]
+    found = getattr(sys.modules.get("asyncio.exceptions"), name, ())
+    return found
+
+
 def _portable(exc: BaseException, cause: str | None) -> bytes | None:
     if not isinstance(exc, Exception):
         return None
-    import asyncio
-
     # On Python 3.10 asyncio.TimeoutError is a separate class.
-    if isinstance(exc, (TimeoutError, asyncio.TimeoutError, StopIteration, StopAsyncIteration)):
+    timeouts = (TimeoutError, asyncio_error("TimeoutError"))
+    if isinstance(exc, (*timeouts, StopIteration, StopAsyncIteration)):
         return None
     try:
         payload = _limited_pickle(exc if cause is None else _WithTraceback(exc, cause))
