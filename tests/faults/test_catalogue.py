@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,8 +44,13 @@ def is_a_fault_in_text(text: str) -> bool:
     return name in FAULTS and all("=" in word for word in words)
 
 
+QUOTED = re.compile(rf"['\"](?:{'|'.join(map(re.escape, FAULTS))})['\" ]")
+
+
 def fault_names_in(source: str) -> Iterator[str]:
     """The faults that ``source`` refers to by name."""
+    if not QUOTED.search(source):  # a hundred times as fast as to walk the syntax tree
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from filter(is_a_fault_in_text, [node.value])

@@ -37,8 +37,10 @@ class Front(HttpWorker):
 
     @property
     def runs(self) -> RunLog:
-        """The runs of upstream."""
-        return self._behind.runs
+        """The runs of upstream that came through here. (Those of an earlier front may arrive late,
+        where a busy machine let its client give up.)"""
+        forwarded = {run.run_id for run in super().runs}
+        return RunLog([run for run in self._behind.runs if run.run_id in forwarded])
 
     def hold(self, *words: Any, **options: Any) -> Gate:
         """Hold the task at upstream, so that a cancel is forwarded."""
