@@ -27,7 +27,7 @@ def _threads() -> set[Any]:
     return {each for each in threading.enumerate() if not each.name.startswith(CHECKER_THREADS)}
 
 
-def _descriptors() -> set[Any]:
+def descriptors() -> set[Any]:
     """Return the open file descriptors, each with its inode, because a closed descriptor's number
     is used again. Empty if the system does not list them."""
     found = set()
@@ -42,7 +42,7 @@ def _descriptors() -> set[Any]:
 
 KINDS: Mapping[str, Callable[[], set[Any]]] = {
     "threads": _threads,
-    "open descriptors": _descriptors,
+    "open descriptors": descriptors,
 }
 
 

@@ -315,8 +315,15 @@ REMEDIES = (
         "time.15",
         Remedy(
             "Change no default timeout, no environment variable and no other setting of"
-            " the process or of the event loop.",
+            " the process or of the event loop; log instead of printing.",
             f"{_EXECUTOR}: ConformingExecutor.tls_context()",
+        ),
+    ),
+    (
+        "time.34",
+        Remedy(
+            "Leave the sockets that Python makes as they are: child processes do not inherit them.",
+            f"{_EXECUTOR}: ConformingExecutor.connection()",
         ),
     ),
     (

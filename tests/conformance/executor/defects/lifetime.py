@@ -10,6 +10,7 @@ import ssl
 import sys
 import threading
 import time
+import traceback
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -205,6 +206,33 @@ class Prints(ConformingExecutor):
         await super().send(frame)
 
 
+class PrintsToStderr(ConformingExecutor):
+    """Prints what it sends to stderr."""
+
+    async def send(self, frame: Frame) -> None:
+        print("sent", frame["type"], file=sys.stderr)
+        await super().send(frame)
+
+
+class PrintsFailures(ConformingExecutor):
+    """Prints the traceback of a failed request."""
+
+    def post(self, frame: Frame) -> bytes:
+        try:
+            return super().post(frame)
+        except Exception:
+            traceback.print_exc()
+            raise
+
+
+class InheritsConnections(ConformingExecutor):
+    """Lets child processes inherit its connections."""
+
+    def deadline(self, sock: socket.socket) -> threading.Timer:
+        sock.set_inheritable(True)
+        return super().deadline(sock)
+
+
 class RaisesTheRecursionLimit(ConformingExecutor):
     """Raises the recursion limit, so that deep results can be loaded."""
 
@@ -264,6 +292,9 @@ DEFECTS = (
     Defect(TurnsProxiesOff, "time.15", "os.environ was changed"),
     Defect(InstallsAnOpener, "time.15", "urllib's opener was changed"),
     Defect(Prints, "time.15", "'sent run_task.*' was printed"),
+    Defect(PrintsToStderr, "time.15", "'sent run_task.*' was printed"),
+    Defect(PrintsFailures, "time.15", "Traceback .* was printed"),
+    Defect(InheritsConnections, "time.34", "socket of a run is inheritable"),
     Defect(RaisesTheRecursionLimit, "time.15", "getrecursionlimit.* was changed"),
     Defect(SignsTheConfiguration, "time.15", "executor_config was changed"),
     Defect(SilencesTheLoop, "time.15", "loop's exception handler was changed"),

@@ -5,12 +5,10 @@ of the process are unchanged.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import io
 import socket
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wove_http_dev.client import wove_config
@@ -21,6 +19,7 @@ from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.context import MARGIN, CaseContext
 from wove_http_dev.conformance.executor.existing import GROWN, Existing
 from wove_http_dev.conformance.executor.own_process import environment, process_settings
+from wove_http_dev.conformance.executor.printed import record_printed
 from wove_http_dev.conformance.executor.waits import wait_until_async
 from wove_http_dev.faults.response import Status
 from wove_http_dev.faults.wire import SlowBody
@@ -98,7 +97,7 @@ def _changed_by_the_checker() -> dict[str, Any]:
     scenario="all cases before, a weave of one task, and one with a result, an error and a run that"
     " is given up, in a loop that goes on",
     expected="no setting of the process or of the loop is changed, nor executor_config; nothing is"
-    " printed",
+    " printed to stdout or stderr",
     alone=True,
 )
 def process_as_it_was(check: CaseContext) -> str:
@@ -111,10 +110,10 @@ def process_as_it_was(check: CaseContext) -> str:
     config = definition["executor_config"]
     given = {**config, "headers": dict(config["headers"])}
     before = {**check.process_before, **_changed_by_the_checker()}
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
+    printed: list[str] = []
+    with record_printed(printed):
         check.run_one_weave(worker, definition=definition)
-    if printed.getvalue():
-        check.fail(f"{printed.getvalue()!r:.80} was printed; only the application may print")
+    _expect_none(check, printed)
     _expect_equal(check, before, {**process_settings(), **_changed_by_the_checker()})
     _expect_equal(check, {"executor_config": given}, {"executor_config": config})
     worker.hold("held")
@@ -126,8 +125,16 @@ def process_as_it_was(check: CaseContext) -> str:
         await _weave_of_three(definition)
         _expect_equal(check, settings, _loop_settings())
 
-    check.run_script(worker, script)
+    with record_printed(printed):
+        check.run_script(worker, script)
+    _expect_none(check, printed)
     return "unchanged"
+
+
+def _expect_none(check: CaseContext, printed: Sequence[str]) -> None:
+    if printed:
+        text = "".join(printed)
+        check.fail(f"{text!r:.80} was printed; only the application may print, so log it instead")
 
 
 def _loop_settings() -> dict[str, Any]:
