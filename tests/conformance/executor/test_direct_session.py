@@ -146,7 +146,7 @@ def test_another_result_fails_the_case(session: Session) -> None:
         worker.stub("task", error=ValueError("boom"))
         await direct.expect_result(await direct.run("task"), 7, "started")
 
-    with pytest.raises(CaseFailed, match="another run ended with task_error: 'boom'"):
+    with pytest.raises(CaseFailed, match="started, and a run ended with task_error: 'boom'"):
         driven(session, ConformingExecutor, use)
 
 

@@ -112,11 +112,9 @@ class DirectSession:
             self._check.fail(f"{when}, and recv() raised {self._receiver.exception()!r}")
         for frame in self.ends_of(run_id)[:1]:
             if frame["type"] != "task_result" or frame.get("result") != value:
-                self._check.fail(f"{when}, and another run ended with {words_of(frame)}")
+                self._check.fail(f"{when}, and a run ended with {words_of(frame)}")
         if not self.ends_of(run_id):
-            self._check.fail(
-                f"{when}, and another run had not ended {limit:.1f} s later", late=True
-            )
+            self._check.fail(f"{when}, and a run had not ended {limit:.1f} s later", late=True)
 
 
 def words_of(frame: Frame) -> str:

@@ -69,7 +69,7 @@ class ReadsAnyHead(PlainWorker):
         return parsed
 
 
-@flagged_by("limits.15", "128 MiB of a body without credentials were read, and the service waits")
+@flagged_by("limits.15", "128 MiB of a body without credentials were sent, and the service waits")
 class ReadsAnyBody(PlainWorker):
     limit = 2**50
 

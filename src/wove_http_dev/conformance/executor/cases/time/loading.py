@@ -1,4 +1,4 @@
-"""Cases about payloads that take for ever to load: the timeouts of a run cover the loading of its
+"""Cases about payloads that never finish loading: the timeouts of a run cover the loading of its
 answer as well."""
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ BOTH = Limits(
 
 @contextmanager
 def _held_pickles() -> Iterator[dict[str, HeldPickle]]:
-    """Yield a value for each payload, whose pickle is loaded until the block ends."""
+    """Yield a value for each payload; to unpickle it takes until the block ends."""
     held = {payload: HeldPickle() for payload in PAYLOADS}
     try:
         yield held
@@ -81,11 +81,14 @@ def loading_ended(check: CaseContext, limits: Limits) -> str:
             within = factor * SHORT + check.seconds(MARGIN)
             wait_until(lambda: all(weave.ended for weave in weaves.values()), within)  # noqa: B023
             endless = [payload for payload, weave in weaves.items() if not weave.ended]
+            loading = [payload for payload in endless if held[payload].loading.is_set()]
             begun = all(each.loading.is_set() for each in held.values())
         if endless:
+            reason = "its answer is not being loaded yet"
+            if loading:
+                reason = f"it is still loading its {' or '.join(loading)}, and no timeout ends that"
             check.fail(
-                f"{within:g} s after it began a weave had not ended: it is still loading its"
-                f" {' or '.join(endless)}, and no timeout ends that ({limits.words})",
+                f"{within:g} s after it began a weave had not ended: {reason} ({limits.words})",
                 late=True,
             )
         outcomes = {payload: weave.outcome(payload) for payload, weave in weaves.items()}
