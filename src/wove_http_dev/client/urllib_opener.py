@@ -90,7 +90,8 @@ class _Handler(urllib.request.AbstractHTTPHandler):
         return self._open(_TlsConnection, req, trusted=_route.get().context)
 
     def _open(self, connection: Any, req: urllib.request.Request, **options: Any) -> Any:
-        self.set_http_debuglevel(http.client.HTTPConnection.debuglevel)  # that of now
+        # The handler is older than a debuglevel that the application sets.
+        self.set_http_debuglevel(http.client.HTTPConnection.debuglevel)
         return self.do_open(connection, req, **options)
 
 

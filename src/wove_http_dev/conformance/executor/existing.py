@@ -1,7 +1,7 @@
 """Counts the threads and the open file descriptors of this process that are new.
 
-They are listed before and after a series of equal weaves. The worker runs in this process too: its
-threads are not counted, but its ends of the connections are.
+They are listed before and after weaves. The worker runs in this process too: its threads are not
+counted, but its ends of the connections are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from wove_http_dev.conformance.executor.waits import wait_until
 
 GROWN = 8
-"""This many new threads or descriptors mean about one leak in each weave. A thread pool keeps
-fewer."""
+"""This many new threads or descriptors mean that about each weave, or run that failed, left one. A
+thread pool keeps fewer."""
 CHECKER_THREADS = ("wove-http-dev", "conformance-")
 """How the names of the threads of the worker and of the checker begin."""
 FOLDERS = ("/proc/self/fd", "/dev/fd")
@@ -59,7 +59,7 @@ class Existing:
 
     def more_after(self, seconds: float) -> str:
         """Wait at most ``seconds`` until fewer than :data:`GROWN` of each kind have been added.
-        Return of what there is more, e.g. ``12 more threads``, or an empty string."""
+        Return the kinds of which more have been, e.g. ``12 more threads``, or an empty string."""
         gc.collect()  # objects that are only garbage do not count
         if wait_until(lambda: max(self._added().values()) < GROWN, seconds):
             return ""

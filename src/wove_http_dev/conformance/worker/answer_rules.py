@@ -40,7 +40,7 @@ DECODED = 100_000
 TRACES = (b"Traceback (most recent call last)", b'File "/', b"File &quot;/", b"Werkzeug Debugger")
 """What shows that a text holds a traceback."""
 SHORTEST_SECRET = 8
-"""The fewest bytes of a secret that is looked for: a shorter one may be in an answer by chance."""
+"""Bytes of the shortest secret that is looked for: a shorter one may be in an answer by chance."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from wove_http_dev.conformance.worker.tasks import pickled
 
 TASK_ID = "conformance_task"
 LONG = 2**20
-"""How many bytes a body has from which on :func:`outline` leaves some out."""
+"""Bytes of the shortest body of which :func:`outline` leaves something out."""
 SEEN = 65536
-"""How many characters of a payload, a multiple of four, are looked at to name it."""
+"""How many characters of a payload, a multiple of four (base64), are searched for the name of its
+function."""
 
 
 def new_run_id() -> str:
@@ -66,8 +67,8 @@ def encode(frame: Any) -> bytes:
 
 
 def outline(body: bytes) -> bytes:
-    """Return ``body``, or, if it is long and made by :func:`encode`, the same with only the
-    beginning of its ``args_pickle``: to parse one with an argument of 13 MiB takes 40 ms."""
+    """Return ``body``; if it is long and made by :func:`encode`, with only the beginning of its
+    ``args_pickle``, because to parse an argument of 13 MiB takes 40 ms."""
     if len(body) < LONG:
         return body
     name = b'"args_pickle":"'

@@ -209,7 +209,7 @@ DEFECTS = (
     Defect(KeepsTheTimeoutOnly, "frames.07", "options of a run_task did not arrive: .*key"),
     Defect(SendsHeadersTwice, "frames.08", "with 2 times the header of executor_config.headers"),
     Defect(PicklesArgumentsByName, "frames.05", "argument was a function without a name, and the"),
-    Defect(AsksFirst, "frames.16", "a GET arrived that is no command"),
+    Defect(AsksFirst, "frames.16", "a GET arrived that is not a command"),
     Defect(HasNoPortInHost, "frames.33", r"a request to localhost:\d+ has the Host 'localhost'"),
     Defect(SaysTwiceWhatItSends, "frames.33", "has more than one Content-Type"),
     Defect(SendsChunks, "frames.34", "no Content-Length; its Transfer-Encoding is 'chunked'"),

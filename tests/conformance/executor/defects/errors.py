@@ -180,7 +180,7 @@ class DropsTexts(ConformingExecutor):
 
 
 DEFECTS = (
-    Defect(DropsTexts, "errors.15", "error of a task_error was the text 'no space left', and"),
+    Defect(DropsTexts, "errors.15", "error of a task_error was the text 'no space left', and the"),
     Defect(RaisesWhatItCannotName, "errors.25", "does not resolve.* the task's error is gaierror"),
     Defect(ReadsATruncatedAnswer, "errors.25", r"\((bad-chunk|reset-mid-body)\), .* 'task'"),
     Defect(TakesAnEmptyErrorForNone, "errors.21", r"task_error with \{\}: .*swallowed"),

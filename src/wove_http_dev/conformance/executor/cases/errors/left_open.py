@@ -60,7 +60,7 @@ def left_open(check: CaseContext) -> str:
             with worker.inject(fault):
                 weave = check.weave(worker, define, definition=definition)
                 check.expect_end(weave, 2 * PATIENCE, f"a weave of {RUNS} runs with {fault}")
-            # Only now, because a worker that stalls does not notice that its client has gone.
+            # After the fault, because a worker that stalls does not see that its client has left.
             more = before.more_after(TIMEOUT + check.seconds(SETTLING))
             if more and not warm_up:
                 check.fail(

@@ -69,9 +69,10 @@ def error_without_exception(check: CaseContext) -> str:
         check.fail(f"the error object of a task_error was lost: {outcome}")
     if outcome.payload.get("kind") != "DiskFull":
         check.fail(f"the payload of the error is not the worker's: {dict(outcome.payload)!r}")
-    told = _answered_with_error(check, DISK_FULL["message"])
-    if DISK_FULL["message"] not in told.text:
-        check.fail(f"the error of a task_error was the text {DISK_FULL['message']!r}, and {told}")
+    text = DISK_FULL["message"]
+    failed = _answered_with_error(check, text)
+    if text not in failed.text:
+        check.fail(f"the error of a task_error was the text {text!r}, and the run has {failed}")
     return str(outcome)
 
 

@@ -232,7 +232,7 @@ def one_frame_each(check: CaseContext) -> str:
         check.fail(f"{count} run_task frames arrived for one run")
     for exchange in requests_of(worker):
         if exchange.frame_type != "run_task":
-            check.fail(f"a {exchange.method} arrived that is no command of Wove's")
+            check.fail(f"a {exchange.method} arrived that is not a command of Wove's")
     return "one run_task frame"
 
 

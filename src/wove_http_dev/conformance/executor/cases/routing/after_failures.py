@@ -55,16 +55,16 @@ def after_a_failure(check: CaseContext) -> str:
 
 
 def _expect_results_around(check: CaseContext, worker: HttpWorker, fault: Fault) -> None:
-    """Run a task before and after one that fails because of ``fault``. The first makes an executor
-    that keeps its connections open use one again. The rest of a stalled answer arrives once the
-    fault is removed."""
+    """Run a task before and after one that fails because of ``fault``. An executor that keeps its
+    connections open has one to use again after the first. The rest of a stalled answer arrives once
+    the fault is removed."""
     limit = check.seconds(2 * PATIENCE)
 
     async def script(remote: Remote) -> None:
         await attempt(remote("before", "before", delivery_timeout=limit))
         with worker.inject(fault) as injected:
             await give_up(remote("failing", delivery_timeout=limit))
-        if not injected.hits:
+        if not injected.hits:  # e.g. a connection that was kept needs no handshake
             return
         # The first alone, then as many at once as use every connection that is kept.
         for names in (("next",), ("second", "third", "fourth")):

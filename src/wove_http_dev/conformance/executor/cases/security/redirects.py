@@ -71,7 +71,7 @@ def redirect_credentials(check: CaseContext, code: int) -> str:
                 f"a {code} redirect was followed to another origin, which was sent {what} ({mode})"
             )
         followed = followed or bool(injection.redirected)
-    # An executor may take https at another port for the same service, only better.
+    # An executor may take https for the same service with more security, and follow to it.
     elsewhere, worker = check.worker(security="none"), check.worker(tls=False)
     worker.inject(Redirect(code, target=elsewhere.url))
     check.run_one_weave(worker, delivery_timeout=1.0)

@@ -46,8 +46,8 @@ BIG = 20 * 10**6
 WATCHED = 0.5
 """Seconds in which the calls in the event loop are counted."""
 BUSY = 500
-"""More calls than an executor makes that waits, and a tenth of those that one makes in this time
-that asks again and again, even on a busy machine."""
+"""A number of calls: an executor that waits makes fewer, and one that asks again and again makes
+ten times as many in this time, even on a busy machine."""
 QUIET = 0.4
 """Seconds to wait for runs beyond those that an executor sends at once."""
 

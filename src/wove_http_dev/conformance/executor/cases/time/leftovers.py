@@ -1,6 +1,5 @@
 """Cases about what remains after a weave: its threads and connections have ended, and the settings
-of the process are unchanged.
-"""
+of the process are unchanged."""
 
 from __future__ import annotations
 

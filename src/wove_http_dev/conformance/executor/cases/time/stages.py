@@ -123,7 +123,7 @@ def upload_timeout(check: CaseContext) -> str:
         "x" * LARGE,
         planned=SHORT,
         within=MARGIN,
-        what="while the worker read nothing of a request the executor's timeout did not end it: a"
+        what="the worker read nothing of a request, and the executor's timeout did not end it: a"
         " weave",
         delivery_timeout=None,
     )

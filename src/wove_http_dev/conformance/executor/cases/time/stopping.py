@@ -31,7 +31,7 @@ TIMEOUT = 60.0
     expected=f"the return of stop() within {MARGIN:g} s",
 )
 def stop_at_once(check: CaseContext) -> str:
-    """stop() does not wait until the runs end that are still in flight."""
+    """stop() does not wait for runs that are still in flight."""
     worker = check.worker(timeout=TIMEOUT)
     gate = worker.hold()
     worker.inject(SlowCancel(delay=TIMEOUT))

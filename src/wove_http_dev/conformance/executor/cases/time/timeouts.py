@@ -36,7 +36,7 @@ GIVEN_UP = 0.15
 LIMIT = (256 + 16) * 2**20
 """A number of bytes that is too many for an executor to read as an answer: four times the size of
 a request that a worker accepts, and less than the memory of a small machine. The 16 MiB are more
-than what the sockets hold when an executor with a limit of 256 MiB stops to read."""
+than what the sockets hold when an executor with a limit of 256 MiB stops reading."""
 READING = 20.0
 """Seconds of the ``delivery_timeout`` while :data:`LIMIT` bytes arrive, so that it is a limit on
 the size that ends the reading."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 UNANSWERED = 5.5
 """Seconds without an answer: more than the 5 s after which httpx gives up, unless it is told
-otherwise. They are not more on a busy machine, whose clock is not slower."""
+otherwise. A busy machine needs no more: the limit of a library is not longer there."""
 
 
 @family.should(

@@ -1,5 +1,5 @@
-"""Authentication cases about what answers reveal, also to a client without credentials. One of them
-is about all answers of the check: it sends nothing, and both run last."""
+"""Authentication cases about what answers reveal, also to a client without credentials. They run
+near the end, because one of them judges the answers to all requests before."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
 
 LISTS = ("/runs", "/tasks", "/status", "/stats", "/metrics")
-"""Targets at which a service may list its runs, beside those of ``elsewhere``."""
+"""Targets at which a service may list its runs, besides those that ``elsewhere`` returns."""
 
 
 @auth.must(
     "47",
     sources.CWE_LEAK,
-    scenario="nothing; the answers to the requests of all cases before this one are judged, but for"
-    " requests that hold the secret themselves",
+    scenario="nothing; the answers to the requests of all cases before this one are judged, except"
+    " for requests that contain the secret themselves",
     expected="the secret in no header, body or pickle of an answer, neither as it is nor as hex or"
     " base64",
     alone=True,
@@ -38,7 +38,7 @@ def no_secret_in_any_answer(check: CaseContext) -> str:
     expected="no answer holds the run_id of the task",
     alone=True,
 )
-def no_runs_for_strangers(check: CaseContext) -> str:
+def no_runs_without_credentials(check: CaseContext) -> str:
     """A client without credentials does not learn which runs there are."""
     check.need_mode("signed", "bearer")
     run = start_held(check, tasks.hold)

@@ -21,7 +21,7 @@ CLAIMED = 2**40
 AFTERMATH = 0.1
 """Seconds between the two tasks that the service must run after a bad request."""
 HEADERS = 2500
-"""How many headers of 8000 bytes a head has that is too large."""
+"""The number of headers, of 8000 bytes each, in a head that is too large."""
 RESULT = 8 * 2**20
 """The size in bytes of a result that does not fit into socket buffers."""
 RUNS, RUNS_TIME = 100, 3.0

@@ -100,8 +100,8 @@ def _requests() -> list[tuple[str, bytes, object]]:
     expected="an answer to the second, or Connection: close in the first answer",
 )
 def says_that_it_closes(check: CaseContext) -> str:
-    """A service that closes the connection after an answer says so in the answer: the client's next
-    request would be lost, and nobody could tell whether it was run."""
+    """A service that closes the connection after an answer says so in the answer. Otherwise the
+    client's next request is lost, and the client cannot tell whether it was run."""
     _, body = echo()
     deadline = check.deadline()
     try:
