@@ -35,7 +35,7 @@ EXECUTOR, KNOWN = builtin_executor("http"), shipped_list(EXECUTOR_CASES)
 LISTED = {case.id for case in select(EXECUTOR_CASES, KNOWN, ())}
 
 
-@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 4), ids=_first)
+@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 6), ids=_first)
 def test_what_is_not_on_the_shipped_list_passes(ids: list[str]) -> None:
     """Wove's http executor passes every case that is not on the shipped list."""
     assert failed(check(EXECUTOR, *set(ids) - LISTED, jobs=JOBS)) == {}

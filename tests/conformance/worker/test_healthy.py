@@ -29,8 +29,15 @@ from wove_http_dev.worker import HttpWorker
 
 SLOW = ("cancel.06", "cancel.07", "limits.06")
 """Cases that take seconds, and do not depend on the mode."""
-CONNECTIONS = ("transport", "limits", "concurrency")
-"""The families whose cases cut, share or use up connections."""
+CHECKS = (
+    ("https", ("transport",)),
+    ("https", ("limits", "concurrency")),
+    ("http", ("run", "frames", "errors")),
+    ("http", ("auth", "cancel")),
+)
+"""The checks of a reference worker: over https the families whose cases cut, share or use up
+connections, over plain http, for half of the processor time, the rest. In halves, so that no test
+takes long."""
 VERIFICATION = "limits.06"
 """The case about what a verification costs. All reference workers verify with ``worker_core``, so
 that it is run with one of them."""
@@ -72,17 +79,19 @@ def test_the_service_of_this_package_passes_in_other_forms(
     assert failures(results) == []
 
 
-@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize(
+    ("scheme", "families"), CHECKS, ids=lambda each: each if isinstance(each, str) else each[0]
+)
 @pytest.mark.parametrize("name", references.NEEDS)
 def test_a_reference_worker_passes(
     name: str,
     scheme: str,
+    families: tuple[str, ...],
     tmp_path: Path,
     wove_http_ca: CertificateAuthority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The command line starts a reference worker, checks it with --strict, and stops it: over
-    https what connections are about, over plain http, for half of the processor time, the rest."""
+    """The command line starts a reference worker, checks it with --strict, and stops it."""
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setattr(context, "SILENCE", SHORT_SILENCE)
@@ -96,15 +105,20 @@ def test_a_reference_worker_passes(
         tls = ("--cert", cert, "--key", key)
         words += ["--ca-file", wove_http_ca.cert_file]
     words += ["--cmd", references.command(name, port, *tls)]
-    for family in FAMILIES:
-        if (family.name in CONNECTIONS) == (scheme == "https"):
-            words += ["--run", family.name]
+    for family in families:
+        words += ["--run", family]
     if scheme == "https" and name != "stdlib":
         words += ["--exclude", VERIFICATION]
     status = main([*words, "--json", str(report)])
     cases = json.loads(report.read_text())["cases"]
     wrong = [(c["id"], c["actual"]) for c in cases if c["status"] not in ("passed", "skipped")]
     assert (status, wrong) == (0, [])
+
+
+def test_the_checks_of_a_reference_worker_have_every_family() -> None:
+    """The checks of a reference worker have each family once."""
+    checked = [family for _, families in CHECKS for family in families]
+    assert sorted(checked) == sorted(family.name for family in FAMILIES)
 
 
 class HasTwoHandsForTasks(PlainWorker):
