@@ -140,7 +140,7 @@ def test_a_receiver_that_raises_fails_the_case(session: Session) -> None:
 
 
 def test_another_result_fails_the_case(session: Session) -> None:
-    """Another end than the expected result fails the case, which names it."""
+    """A run that ends in another way than expected fails the case, whose message says how."""
 
     async def use(direct: DirectSession, worker: HttpWorker) -> None:
         worker.stub("task", error=ValueError("boom"))

@@ -51,7 +51,7 @@ def in_parts(count: int) -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def processes(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
-    """A worker with as many processes as a case asks for at once, which all parts share."""
+    """A worker that all parts share, with as many processes as a case uses at a time."""
     with HttpWorker(ca=wove_http_ca, runner="processes", workers=MANY, tls=False) as worker:
         yield worker
 

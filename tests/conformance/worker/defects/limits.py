@@ -51,7 +51,7 @@ class DiesOfLargeHeads(Mortal):
         self.dead = True
 
 
-@flagged_by("limits.14", "a head of 20 MB was read: HTTP 401")
+@flagged_by("limits.14", "a head of 20 MB was not refused as too large: HTTP 401")
 class ReadsAnyHead(PlainWorker):
     """Reads a head to its end, however large it is, and then looks at the first headers."""
 

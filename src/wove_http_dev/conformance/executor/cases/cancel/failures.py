@@ -20,22 +20,23 @@ from wove_http_dev.worker import HttpWorker
 
 GIVEN_UP = 0.15
 """Seconds of the ``delivery_timeout`` of a run that is given up."""
-UNANSWERED = 1.0
-"""Seconds of the executor's timeout, after which a cancel_task without an answer has failed."""
-SILENCE = 0.5
-"""Seconds of the executor's timeout, after which a run has ended as well as its cancel_task."""
+TIMEOUT = 1.0
+"""Seconds of the executor's timeout in a weave with cancel_tasks that are not answered."""
+SHORT_TIMEOUT = 0.5
+"""Seconds of the executor's timeout where neither a run nor its cancel_task is answered."""
 STRAY = 0.5
 """Seconds to wait for a frame that should never come."""
 BEST_EFFORT, REQUIRE_ACK = "best_effort", "require_ack"
 REFUSED = connection.RefuseConnections()
-SILENT = SlowCancel(delay=60.0)
+NOT_ANSWERED = SlowCancel(delay=60.0)
 FAILURES = (
     (response.Status(500), REQUIRE_ACK, BEST_EFFORT),
     (response.Status(401), BEST_EFFORT, REQUIRE_ACK),
     (response.InvalidJson(), REQUIRE_ACK, BEST_EFFORT),
     (wire.ResetBeforeResponse(), BEST_EFFORT, REQUIRE_ACK),
 )
-"""Failures of cancel_tasks, and the modes of the two runs that are given up with each."""
+"""Failures of cancel_tasks. With each, the delivery_timeout of a run with the first mode ends,
+and the coroutine that waits for a run with the second mode is cancelled."""
 STATUS = 599
 """A status that nothing but the answer to the cancel_task has."""
 REPORTED = (RefuseCancel(STATUS), wire.CloseWithoutResponse(), REFUSED)
@@ -48,7 +49,7 @@ REPORTED = (RefuseCancel(STATUS), wire.CloseWithoutResponse(), REFUSED)
     scenario="runs whose delivery_timeout ends, and runs whose waiting coroutines are cancelled,"
     f" with {BEST_EFFORT} and {REQUIRE_ACK}; their cancel_tasks fail:"
     f" {'; '.join(str(fault) for fault, *_ in FAILURES)}; {REFUSED}; no answer within the"
-    f" executor's timeout of {UNANSWERED:g} s",
+    f" executor's timeout of {TIMEOUT:g} s",
     expected="DeliveryTimeoutError as the error of the first, CancelledError of the others",
 )
 def failure_not_raised(check: CaseContext) -> str:
@@ -61,12 +62,12 @@ def failure_not_raised(check: CaseContext) -> str:
         await _give_up_two(check, worker, remote, REFUSED, [], [BEST_EFFORT, REQUIRE_ACK])
 
     check.run_script(worker, fails, within=2 * PATIENCE)
-    impatient = check.worker(timeout=check.seconds(UNANSWERED))
+    impatient = check.worker(timeout=check.seconds(TIMEOUT))
 
-    async def is_silent(remote: Remote) -> None:
-        await _give_up_two(check, impatient, remote, SILENT, [REQUIRE_ACK], [REQUIRE_ACK])
+    async def is_not_answered(remote: Remote) -> None:
+        await _give_up_two(check, impatient, remote, NOT_ANSWERED, [REQUIRE_ACK], [REQUIRE_ACK])
 
-    check.run_script(impatient, is_silent, planned=2 * check.seconds(UNANSWERED))
+    check.run_script(impatient, is_not_answered, planned=2 * check.seconds(TIMEOUT))
     return "each run has its own error"
 
 
@@ -83,11 +84,12 @@ async def _give_up_two(
     late: Sequence[str],
     cut: Sequence[str],
 ) -> None:
-    """Give up runs with the modes ``late`` by their delivery_timeout, and with the modes ``cut`` by
-    cancelling what waits for them. Raises :class:`CaseFailed` unless each has its own error.
+    """Start runs with the modes ``late``, whose delivery_timeout ends, and with the modes ``cut``,
+    whose waiting coroutines are cancelled. Raises :class:`CaseFailed` unless each has its own
+    error.
 
-    There are two, because each of them and its cancel_task keep a thread of an executor that uses
-    Python's default pool, which has at least five.
+    There are two runs at a time, because each takes two threads, with its cancel_task, of an
+    executor that uses Python's default pool, which has at least five.
     """
     from wove.environment import DeliveryTimeoutError
 
@@ -123,7 +125,7 @@ async def _give_up_two(
     sources.EXECUTOR,
     scenario="an executor that is driven without Wove's runtime; runs in flight, whose cancel_tasks"
     f" fail: {'; '.join(map(str, REPORTED))}; then the worker answers the runs; and a run whose"
-    f" cancel_task has no answer within the executor's timeout of {SILENCE:g} s",
+    f" cancel_task has no answer within the executor's timeout of {SHORT_TIMEOUT:g} s",
     expected="one terminal frame for each run at most, and none about a cancel_task",
 )
 def failure_not_reported(check: CaseContext) -> str:
@@ -137,21 +139,21 @@ def failure_not_reported(check: CaseContext) -> str:
                 await _cancel_fails(check, worker, session, fault, f"cancelled_{number}")
 
     check.run_script(worker, script, within=20.0)
-    impatient = check.worker(timeout=check.seconds(SILENCE))
-    impatient.inject(SILENT)
+    impatient = check.worker(timeout=check.seconds(SHORT_TIMEOUT))
+    impatient.inject(NOT_ANSWERED)
 
-    async def is_silent(_: Remote) -> None:
+    async def is_not_answered(_: Remote) -> None:
         async with DirectSession(check, impatient) as session:
             gate = impatient.hold("task")
             run_id = await session.run("task")
-            await wait_until_async(lambda: bool(gate.runs), check.seconds(SILENCE))
+            await wait_until_async(lambda: bool(gate.runs), check.seconds(SHORT_TIMEOUT))
             when = "a cancel_task was not answered"
             await session.cancel(run_id, when)
-            limit = check.seconds(SILENCE) + check.silence(STRAY)
+            limit = check.seconds(SHORT_TIMEOUT) + check.silence(STRAY)
             await watch_async(lambda: len(session.ends_of(run_id)) > 1, limit)
             _expect_one_end(check, session, run_id, when)
 
-    check.run_script(impatient, is_silent, planned=3 * check.seconds(SILENCE))
+    check.run_script(impatient, is_not_answered, planned=3 * check.seconds(SHORT_TIMEOUT))
     return "none"
 
 

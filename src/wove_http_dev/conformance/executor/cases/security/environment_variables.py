@@ -61,7 +61,7 @@ def netrc_not_used(check: CaseContext) -> str:
     alone=True,
 )
 def no_ca_file(check: CaseContext) -> str:
-    """Where the file of trusted authorities cannot be read, servers are not trusted without it."""
+    """If the file of trusted authorities cannot be read, no server is trusted."""
     folder = check.enter(tempfile.TemporaryDirectory(prefix="wove-http-dev-"))
     for name in CA_VARIABLES:
         check.enter(environ.set_variable(name, str(Path(folder) / "no-such-file.pem")))

@@ -37,12 +37,12 @@ LOADED_AFTER = 0.2
 )
 def foreign_pickles_not_loaded(check: CaseContext) -> str:
     """A payload is unpickled only for the run that waits for it."""
-    said = _in_an_answer(check)
-    _in_the_answer_to_a_cancel(check)
+    said = _check_answer_to_a_run(check)
+    _check_answer_to_a_cancel(check)
     return said
 
 
-def _in_an_answer(check: CaseContext) -> str:
+def _check_answer_to_a_run(check: CaseContext) -> str:
     worker = check.worker()
     canary, result = PickleCanary(), wire.encode_payload(wire.dumps("mine"))
     payload = wire.encode_payload(wire.dumps(canary))
@@ -92,7 +92,7 @@ class LateResult(Fault):
         return self.name
 
 
-def _in_the_answer_to_a_cancel(check: CaseContext) -> None:
+def _check_answer_to_a_cancel(check: CaseContext) -> None:
     worker, canary = check.worker(), PickleCanary()
     worker.hold(ABANDONED)
     payload = wire.encode_payload(wire.dumps(canary))
