@@ -1,0 +1,18 @@
+"""How to mend an executor that fails a case of the family ``outcome``."""
+
+from __future__ import annotations
+
+from wove_http_dev.conformance.case import Remedy
+from wove_http_dev.conformance.executor.cases import EXAMPLE
+
+REMEDIES = (
+    (
+        "outcome",
+        Remedy(
+            "End every run in time with an event for it: give its request a deadline, check "
+            "status, JSON, shape and run_id of the answer, and make a task_error of "
+            "whatever goes wrong.",
+            f"{EXAMPLE}: ConformingExecutor._run()",
+        ),
+    ),
+)
