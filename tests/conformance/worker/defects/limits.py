@@ -63,10 +63,22 @@ class ReadsAnyHead(PlainWorker):
     @staticmethod
     def parsed(handler: Any) -> bool:
         lines = list(itertools.takewhile(lambda line: line != b"\r\n", handler.rfile))
-        rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(lines[:50]) + b"\r\n")
+        kept = handler.worker.kept(lines)
+        rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(kept) + b"\r\n")
         parsed: bool = Handler.parse_request(handler)
         handler.rfile = rest
         return parsed
+
+    def kept(self, lines: list[bytes]) -> list[bytes]:
+        return lines[:50]
+
+
+@flagged_by("limits.14", "a header of 20 MB was not refused as too large: HTTP 401")
+class ReadsAnyLine(ReadsAnyHead):
+    """Refuses more lines than a hundred, and reads each to its end, however long it is."""
+
+    def kept(self, lines: list[bytes]) -> list[bytes]:
+        return [line for line in lines if len(line) < 65536]
 
 
 @flagged_by("limits.15", "128 MiB of a body without credentials were sent, and the service waits")

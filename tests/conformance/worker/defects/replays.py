@@ -366,6 +366,18 @@ class RemembersInFiles(PlainWorker):
             super().check_nonce(nonce)
 
 
+@flagged_by("auth.26", "its nonce differs only in its last letter from one that was used before")
+class RemembersTheBeginning(PlainWorker):
+    def check_nonce(self, nonce: str) -> None:
+        super().check_nonce(nonce[:16])
+
+
+@flagged_by("auth.26", "its nonce differs only in its first letter from one that was used before")
+class RemembersTheEnd(PlainWorker):
+    def check_nonce(self, nonce: str) -> None:
+        super().check_nonce(nonce[-16:])
+
+
 @flagged_by(
     "auth.26", "a valid request with a new nonce was refused, because its body had been sent"
 )

@@ -256,12 +256,14 @@ def replay_cancel(check: CaseContext) -> str:
     "26",
     sources.EXECUTOR,
     scenario="a request with a wrong signature, then a valid request with the same nonce; two valid"
-    " requests with one body and two nonces",
+    " requests with one body and two nonces; two whose nonces differ only in their first letter,"
+    " and two in their last one",
     expected="the valid requests are accepted",
 )
 def nonce_not_burnt(check: CaseContext) -> str:
     """A request is a replay only if its nonce was used with a right signature: not if one with a
-    wrong signature had it, which anyone can send, and not if only the body is the same."""
+    wrong signature had it, which anyone can send, and not if only the body, or a part of the nonce,
+    is the same."""
     check.need_mode("signed")
     nonce = secrets.token_urlsafe(18)
     check.ask("a wrong signature", *cancelling(check, nonce=nonce, secret=b"another secret"))
@@ -279,6 +281,16 @@ def nonce_not_burnt(check: CaseContext) -> str:
                 "a valid request with a new nonce was refused, because its body had been sent"
                 f" before with another nonce: {answer.shown()}"
             )
+    for where, form in (("first", "{1}{0}"), ("last", "{0}{1}")):
+        common = secrets.token_urlsafe(18)[1:]  # with one letter more as long as those of Wove
+        for letter in "AB":
+            good = cancelling(check, nonce=form.format(common, letter))
+            answer = check.ask("a good request", *good)
+            if answer.status in (401, 403):
+                check.fail(
+                    f"a valid request was refused, because its nonce differs only in its {where}"
+                    f" letter from one that was used before: {answer.shown()}"
+                )
     return f"HTTP {answer.status}"
 
 

@@ -4,7 +4,9 @@ however large the body is and in whatever form it is sent."""
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -46,7 +48,7 @@ PREFIXES = (KIB, 4 * KIB, 8 * KIB, 16 * KIB, 64 * KIB)
     sources.SECURITY,
     scenario="bodies changed after they were signed: another task, other arguments, another run,"
     " fields added, in another order or repeated, JSON respelled, bytes more, other line ends,"
-    " letter case and Unicode forms; signatures that cover only a part of the body",
+    " letter case and Unicode forms, compressed; signatures that cover only a part of the body",
     expected=REFUSAL,
 )
 @refuses("signed")
@@ -63,6 +65,13 @@ def tampered_body(check: CaseContext) -> Attempts:
             wrong=check.service.credentials(body, secret=WRONG),
         )
     yield from _normalised(check)
+    for coding, compress in _CODINGS.items():
+        sent, headers = signed(check)
+        yield Attempt(
+            f"a body compressed ({coding}) after it was signed",
+            replace(sent, body=compress(sent.body)),
+            {**headers, "Content-Encoding": coding},
+        )
     for name in ("type", "run_id", "delivery", "callable_pickle", "args_pickle"):
         sent = probe(check)
         frame = json.loads(sent.body)
@@ -79,6 +88,9 @@ def tampered_body(check: CaseContext) -> Attempts:
         yield Attempt(f"a body of which only the first {size:,} bytes are signed", sent, headers)
 
 
+_CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+"""The content codings (RFC 9110, 8.4.1) that servers know. One that decompresses a body before it
+verifies the signature can be made to fill its memory by anyone."""
 _OTHERS: dict[str, Any] = {
     "type": "cancel_task",
     "run_id": "conformance:another",

@@ -39,8 +39,9 @@ REMEDIES = (
     (
         "limits.14",
         Remedy(
-            "Limit the bytes of a request's head, not only of each line: 64 KiB are more than"
-            " enough. uvicorn has a limit with http='h11', and none with httptools.",
+            "Limit the bytes of a request's head, of all its lines together and of a line that has"
+            " not ended: 64 KiB are more than enough. uvicorn has a limit with http='h11', and none"
+            " with httptools.",
             f"{FASTAPI}: main()",
         ),
     ),

@@ -12,6 +12,9 @@ from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAn
 
 LONG = 2.2
 """Seconds that the runs last: longer than a time limit that was only meant for short tasks."""
+DELIVERY_TIMEOUT = 300.0
+"""The delivery_timeout of two of the runs in seconds. Taken for milliseconds, it ends within
+:data:`LONG`."""
 STARTING = 0.3
 """Seconds until no further run counts as started: a service may run fewer at a time."""
 
@@ -20,7 +23,8 @@ STARTING = 0.3
     "20",
     f"{sources.CONTRACT}; delivery_timeout is Wove's, which sends a cancel_task",
     scenario=f"a sync and an async task that last {LONG:g} s, and runs whose argument takes as long"
-    " to be loaded, or whose result to be pickled; all at the same time",
+    " to be loaded, or whose result to be pickled; all at the same time, the first two with a"
+    f" delivery_timeout of {DELIVERY_TIMEOUT:g} s",
     expected="the result of each",
 )
 def takes_its_time(check: CaseContext) -> str:
@@ -35,6 +39,8 @@ def takes_its_time(check: CaseContext) -> str:
         "the loading of an argument": commands.run_frame(tasks.echo, {"value": value}),
         "the pickling of a result": commands.run_frame(*late),
     }
+    for what in ("a sync task", "an async task"):
+        frames[what]["delivery"]["delivery_timeout"] = DELIVERY_TIMEOUT
     posts = {what: check.post_later(frame) for what, frame in frames.items()}
     runs = list(zip(posts.items(), callbacks, strict=True))
     began = time.monotonic()

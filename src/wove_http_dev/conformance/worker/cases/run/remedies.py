@@ -9,8 +9,8 @@ REMEDIES = (
     (
         "run.20",
         Remedy(
-            "Give runs no time limit of your own, or one of hours: Wove has delivery_timeout for "
-            "that, and sends a cancel_task.",
+            "Give runs no time limit of your own, or one of hours: Wove has delivery_timeout, in "
+            "seconds, for that, and sends a cancel_task.",
             f"{CORE}: Run.work()",
         ),
     ),
