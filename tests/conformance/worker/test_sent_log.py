@@ -14,7 +14,7 @@ from tests.conformance.worker.checks import check
 from tests.conformance.worker.defects.frames import OwnTaskId
 from tests.conformance.worker.plain_worker import SECRET, PlainWorker
 from wove_http_dev.conformance.worker import commands, tasks
-from wove_http_dev.conformance.worker.client import SIGNATURE, ServiceUnderTest
+from wove_http_dev.conformance.worker.client import SIGNATURE, ServiceUnderTest, in_chunks
 from wove_http_dev.conformance.worker.sent_log import KEPT, SentRequests
 
 URL = "http://localhost/wove/tasks"
@@ -202,6 +202,68 @@ def test_a_length_that_is_no_number() -> None:
     """A request whose Content-Length is not a number is described."""
     request = signed().replace(b"Content-Length: ", b"Content-Length: +")
     assert text_of(request) == "POST run_task (hold, run 3f2a91…), signed"
+
+
+def in_chunks_of(chunks: bytes, *more: str) -> bytes:
+    """Return a request signed for the run, with ``chunks`` as its body and ``more`` headers."""
+    length = f"Content-Length: {len(RUN_BODY)}"
+    headers = "\r\n".join(["Transfer-Encoding: chunked", *more])
+    head, _, _ = signed().partition(b"\r\n\r\n")
+    return head.replace(length.encode(), headers.encode()) + b"\r\n\r\n" + chunks
+
+
+CHUNKS = in_chunks(RUN_BODY[:50], RUN_BODY[50:])
+FEW_CHUNKS = in_chunks(b"{", b'"type":"ping"}')
+
+
+@pytest.mark.parametrize("more", [(), (f"Content-Length: {len(CHUNKS)}",)], ids=["alone", "beside"])
+def test_a_body_in_chunks(more: tuple[str, ...]) -> None:
+    """A body in chunks is described as the body that they make up."""
+    text = text_of(in_chunks_of(CHUNKS, *more))
+    assert text == "POST run_task (hold, run 3f2a91…), signed, in chunks"
+
+
+@pytest.mark.parametrize("cut", range(1, len(FEW_CHUNKS)))
+def test_a_body_in_chunks_may_be_cut_anywhere(cut: int) -> None:
+    """Chunks whose sending is interrupted anywhere are those of one request."""
+    sent, connection, request = SentRequests(SIGNED), object(), in_chunks_of(FEW_CHUNKS)
+    sent.note(connection, request[:-cut])
+    assert sent.text() == "POST the beginning of a request, cut off before its end, in chunks"
+    sent.note(connection, request[-cut:])
+    assert sent.text().startswith('POST a frame of type "ping" (no run_id), ')
+    assert sent.text().endswith(", in chunks, in 2 pieces")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "says"),
+    [
+        (b"+1f\r\n" + RUN_BODY, "in malformed chunks"),
+        (b"2\r\n{}!!0\r\n\r\n", "in malformed chunks"),
+        (CHUNKS + b"GET / HTTP/1.1", "signed, in chunks, followed by 14 bytes"),
+    ],
+    ids=["size", "end", "more"],
+)
+def test_odd_chunks(chunks: bytes, says: str) -> None:
+    """The text says that chunks are malformed, and how many bytes follow the last one."""
+    assert text_of(in_chunks_of(chunks)).endswith(says)
+
+
+def test_bytes_behind_the_body() -> None:
+    """Bytes behind a body are counted, and are no part of it."""
+    text = text_of(signed() + b"more bytes")
+    assert text == "POST run_task (hold, run 3f2a91…), signed, followed by 10 bytes"
+
+
+def test_bytes_behind_a_body_of_an_odd_length() -> None:
+    """A body whose length is odd on purpose ends with its JSON."""
+    request = signed().replace(b"Content-Length: ", b"Content-Length: +") + b"\r\n0\r\n\r\n"
+    assert text_of(request).endswith("…), signed, followed by 7 bytes")
+
+
+def test_a_body_that_is_in_no_chunks() -> None:
+    """A body without chunks is described by its Content-Length, whatever else its head says."""
+    text = text_of(in_chunks_of(RUN_BODY + b"more", f"Content-Length: {len(RUN_BODY)}"))
+    assert text.endswith("…), signed, in malformed chunks, followed by 4 bytes")
 
 
 def test_a_second_request_on_a_connection() -> None:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import threading
 import time
 import urllib.parse
@@ -39,6 +40,11 @@ CLOCKS = 30
 """The text mentions a timestamp that differs from the present by more seconds than this."""
 UNKNOWN = -1
 """The value of ``_Request.missing`` while the head of the request is not complete."""
+IN_CHUNKS = -2
+"""The value of ``_Request.missing`` while the last chunk of the body has not been sent."""
+_CUT = {UNKNOWN: "in its head", IN_CHUNKS: "before its end"}
+_CHUNK, _BEGUN = re.compile(rb"([0-9A-Fa-f]+)\r\n"), re.compile(rb"[0-9A-Fa-f]*\r?")
+"""The first line of a chunk, and the beginning of one."""
 
 
 class _Words(NamedTuple):
@@ -64,7 +70,11 @@ class _Request:
     """The headers, with names in lower case."""
     body: bytes = field(init=False, default=b"")
     missing: int = field(init=False, default=0)
-    """How many bytes of the body were announced but not sent, or ``UNKNOWN``."""
+    """How many bytes of the body were announced but not sent, or ``UNKNOWN`` or ``IN_CHUNKS``."""
+    chunks: str = field(init=False, default="")
+    """How the body is divided into chunks, if it is said to be."""
+    behind: int = field(init=False, default=0)
+    """How many bytes follow the body."""
 
     def __post_init__(self) -> None:
         self._parse()
@@ -75,14 +85,30 @@ class _Request:
         self._parse()
 
     def _parse(self) -> None:
-        head, end, self.body = b"".join(self.pieces).partition(b"\r\n\r\n")
+        head, end, rest = b"".join(self.pieces).partition(b"\r\n\r\n")
         self.head = head.decode("latin-1")
         lines = self.head.split("\r\n")[1:]
         pairs = (line.partition(":") for line in lines)
         self.headers = {name.lower(): value.strip(" \t") for name, _, value in pairs}
-        length = self.headers.get("content-length", "")  # cut off, or odd on purpose
-        announced = int(length) if length.isascii() and length.isdigit() else 0
-        self.missing = max(0, announced - len(self.body)) if end else UNKNOWN
+        if not end:
+            self.missing = UNKNOWN
+            return
+        self.body, self.missing, self.chunks = rest, 0, ""
+        if "transfer-encoding" in self.headers:
+            self.body, size, self.chunks = _joined(rest)
+            self.missing = IN_CHUNKS if size > len(rest) else 0
+        if self.chunks != "in chunks":
+            size = self._size(rest)
+            self.body, self.missing = rest[:size], max(0, size - len(rest))
+        self.behind = max(0, len(rest) - size)
+
+    def _size(self, rest: bytes) -> int:
+        """Return how many bytes the body has, of which ``rest`` begins with those that were sent.
+        A length that is odd on purpose says nothing: then the body ends with its JSON."""
+        length = self.headers.get("content-length")
+        if length is not None and length.isascii() and length.isdigit():
+            return int(length)
+        return rest.rfind(b"}") + 1 if length is not None and b"}" in rest else len(rest)
 
     @property
     def line(self) -> tuple[str, str]:
@@ -129,12 +155,12 @@ class SentRequests:
         method, target = request.line
         sent = _body(request.body) if not request.missing else _Words("the beginning of a request")
         if request.missing:
-            in_head = request.missing == UNKNOWN
-            words = ["cut off in its head" if in_head else f"cut off {request.missing} bytes early"]
+            words = [f"cut off {_CUT.get(request.missing, f'{request.missing} bytes early')}"]
         else:
             words = [self._credentials(request, used)]
         for kind, size in (("head", len(request.head)), ("body", len(request.body))):
             words += [f"{kind} of {size:,} bytes"] if size > LARGE else []
+        words += [request.chunks, f"followed by {request.behind} bytes" if request.behind else ""]
         words += [f"in {len(request.pieces)} pieces"] if len(request.pieces) > 1 else []
         words += ["on the same connection"] if request.reuses else []
         where = f" to {self._redacted(target)!r:.160}" if target != self._service.target else ""
@@ -191,6 +217,25 @@ def _requests(notes: Iterable[tuple[object, bytes]]) -> list[_Request]:
             found.append(_Request(connection, [data], reuses=before is not None))
             latest[id(connection)] = found[-1]
     return found
+
+
+def _joined(data: bytes) -> tuple[bytes, int, str]:
+    """Return the body whose chunks ``data`` begins with, how many bytes of ``data`` they take (one
+    more than there are, if the last one is missing), and a text about them. If they are malformed,
+    the body is ``data``."""
+    pieces: list[bytes] = []
+    at = 0
+    while head := _CHUNK.match(data, at):
+        begins, ends = head.end(), head.end() + int(head[1], 16)
+        at = ends + 2
+        if data[ends:at] != b"\r\n":
+            break
+        if begins == ends:
+            return b"".join(pieces), at, "in chunks"
+        pieces.append(data[begins:ends])
+    if b"\r\n".startswith(data[ends:]) if head else _BEGUN.fullmatch(data, at):
+        return b"".join(pieces), len(data) + 1, "in chunks"
+    return data, len(data), "in malformed chunks"
 
 
 def _merged(described: Iterable[_Words]) -> list[str]:
