@@ -1,15 +1,17 @@
-"""`Defect`, the table of all planted defects, and the functions that add to it."""
+"""`Defect`, the table of all planted defects, the functions that add to it, and base classes."""
 
 from __future__ import annotations
 
 import inspect
+import io
+import itertools
 import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.conformance.worker.plain_worker import PlainWorker, Run
+from tests.conformance.worker.plain_worker import Handler, PlainWorker, Run
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,25 @@ class KnowsWhatReturned(PlainWorker):
 def is_async(run: Run) -> bool:
     """Return whether the task of ``run`` is a coroutine function."""
     return inspect.iscoroutinefunction(pickle.loads(run.frame["callable_pickle"]))
+
+
+class RewritesHeads(PlainWorker):
+    """Reads the head of a request to its end, and parses other lines instead. The base class of
+    defects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        handler: Any = self.server.RequestHandlerClass
+        handler.parse_request = lambda it: self._parsed(it)
+
+    def rewritten(self, lines: list[bytes]) -> list[bytes]:
+        """Return the lines to parse instead of the header ``lines``."""
+        raise NotImplementedError
+
+    def _parsed(self, handler: Any) -> bool:
+        lines = list(itertools.takewhile(lambda line: line != b"\r\n", handler.rfile))
+        head = b"".join(self.rewritten(lines)) + b"\r\n"
+        rest, handler.rfile = handler.rfile, io.BytesIO(head)
+        parsed: bool = Handler.parse_request(handler)
+        handler.rfile = rest
+        return parsed

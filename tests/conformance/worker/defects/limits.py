@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import io
-import itertools
 import pickle
 import socket
 import threading
 from typing import Any
 
-from tests.conformance.worker.defects.base import Hanging, flagged_by
+from tests.conformance.worker.defects.base import Hanging, RewritesHeads, flagged_by
 from tests.conformance.worker.defects.transport import ReadsChunks
 from tests.conformance.worker.plain_worker import (
     Event,
@@ -52,32 +50,18 @@ class DiesOfLargeHeads(Mortal):
 
 
 @flagged_by("limits.14", "a head of 20 MB was not refused as too large: HTTP 401")
-class ReadsAnyHead(PlainWorker):
+class ReadsAnyHead(RewritesHeads):
     """Reads a head to its end, however large it is, and then looks at the first headers."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        handler: Any = self.server.RequestHandlerClass
-        handler.parse_request = self.parsed
-
-    @staticmethod
-    def parsed(handler: Any) -> bool:
-        lines = list(itertools.takewhile(lambda line: line != b"\r\n", handler.rfile))
-        kept = handler.worker.kept(lines)
-        rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(kept) + b"\r\n")
-        parsed: bool = Handler.parse_request(handler)
-        handler.rfile = rest
-        return parsed
-
-    def kept(self, lines: list[bytes]) -> list[bytes]:
+    def rewritten(self, lines: list[bytes]) -> list[bytes]:
         return lines[:50]
 
 
 @flagged_by("limits.14", "a header of 20 MB was not refused as too large: HTTP 401")
-class ReadsAnyLine(ReadsAnyHead):
+class ReadsAnyLine(RewritesHeads):
     """Refuses more lines than a hundred, and reads each to its end, however long it is."""
 
-    def kept(self, lines: list[bytes]) -> list[bytes]:
+    def rewritten(self, lines: list[bytes]) -> list[bytes]:
         return [line for line in lines if len(line) < 65536]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 from http.server import HTTPServer
 from typing import Any
 
-from tests.conformance.worker.defects.base import flagged_by, plant
+from tests.conformance.worker.defects.base import RewritesHeads, flagged_by, plant
 from tests.conformance.worker.plain_worker import (
     Event,
     Frame,
@@ -497,19 +496,9 @@ class ReadsTheLastLength(PlainWorker):
 
 
 @flagged_by("transport.20", "a blank before the colon of Content-Length was accepted: HTTP 200")
-class TrimsHeaderNames(PlainWorker):
-    def __init__(self) -> None:
-        super().__init__()
-        handler: Any = self.server.RequestHandlerClass
-        handler.parse_request = self.parsed
-
-    @staticmethod
-    def parsed(handler: Any) -> bool:
-        lines = [line.replace(b" :", b":") for line in iter(handler.rfile.readline, b"\r\n")]
-        rest, handler.rfile = handler.rfile, io.BytesIO(b"".join(lines) + b"\r\n")
-        parsed: bool = Handler.parse_request(handler)
-        handler.rfile = rest
-        return parsed
+class TrimsHeaderNames(RewritesHeads):
+    def rewritten(self, lines: list[bytes]) -> list[bytes]:
+        return [line.replace(b" :", b":") for line in lines]
 
 
 @flagged_by("transport.24", "closed the connection, and the next request on it was lost")
