@@ -22,7 +22,7 @@ def _inheritable_connections_to(port: int) -> list[bool]:
     """Return for each connection of this process to ``port`` whether child processes inherit it."""
     found = []
     for number, _ in descriptors():
-        # The descriptor is no socket, is not connected, or has been closed.
+        # Raised if the descriptor is not a socket, is not connected, or has been closed.
         with suppress(OSError), socket.socket(fileno=os.dup(number)) as sock:
             if sock.getpeername()[1:2] == (port,):
                 found.append(os.get_inheritable(number))
