@@ -237,8 +237,8 @@ def test_a_body_in_chunks_may_be_cut_anywhere(cut: int) -> None:
 @pytest.mark.parametrize(
     ("chunks", "says"),
     [
-        (b"+1f\r\n" + RUN_BODY, "in malformed chunks"),
-        (b"2\r\n{}!!0\r\n\r\n", "in malformed chunks"),
+        (b"+1f\r\n" + RUN_BODY, "POST a body, in malformed chunks"),
+        (b"2\r\n{}!!0\r\n\r\n", "POST a body, in malformed chunks"),
         (CHUNKS + b"GET / HTTP/1.1", "signed, in chunks, followed by 14 bytes"),
     ],
     ids=["size", "end", "more"],
@@ -256,8 +256,9 @@ def test_bytes_behind_the_body() -> None:
 
 def test_bytes_behind_a_body_of_an_odd_length() -> None:
     """A body whose length is odd on purpose ends with its JSON."""
-    request = signed().replace(b"Content-Length: ", b"Content-Length: +") + b"\r\n0\r\n\r\n"
-    assert text_of(request).endswith("…), signed, followed by 7 bytes")
+    for odd in (b"Content-Length: +", b"Content-Length : "):
+        request = signed().replace(b"Content-Length: ", odd) + b"\r\n0\r\n\r\n"
+        assert text_of(request).endswith("…), signed, followed by 7 bytes")
 
 
 def test_a_body_that_is_in_no_chunks() -> None:

@@ -42,6 +42,7 @@ UNKNOWN = -1
 """The value of ``_Request.missing`` while the head of the request is not complete."""
 IN_CHUNKS = -2
 """The value of ``_Request.missing`` while the last chunk of the body has not been sent."""
+MALFORMED = "in malformed chunks"
 _CUT = {UNKNOWN: "in its head", IN_CHUNKS: "before its end"}
 _CHUNK, _BEGUN = re.compile(rb"([0-9A-Fa-f]+)\r\n"), re.compile(rb"[0-9A-Fa-f]*\r?")
 """The first line of a chunk, and the beginning of one."""
@@ -89,7 +90,7 @@ class _Request:
         self.head = head.decode("latin-1")
         lines = self.head.split("\r\n")[1:]
         pairs = (line.partition(":") for line in lines)
-        self.headers = {name.lower(): value.strip(" \t") for name, _, value in pairs}
+        self.headers = {name.rstrip().lower(): value.strip(" \t") for name, _, value in pairs}
         if not end:
             self.missing = UNKNOWN
             return
@@ -109,6 +110,11 @@ class _Request:
         if length is not None and length.isascii() and length.isdigit():
             return int(length)
         return rest.rfind(b"}") + 1 if length is not None and b"}" in rest else len(rest)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether nothing says where the body ends."""
+        return self.chunks == MALFORMED and "content-length" not in self.headers
 
     @property
     def line(self) -> tuple[str, str]:
@@ -154,7 +160,9 @@ class SentRequests:
             return _Words("a connection on which nothing was sent")
         method, target = request.line
         sent = _body(request.body) if not request.missing else _Words("the beginning of a request")
-        if request.missing:
+        if request.unclear:  # nobody can tell what its signature should cover
+            sent, words = _Words("a body"), []
+        elif request.missing:
             words = [f"cut off {_CUT.get(request.missing, f'{request.missing} bytes early')}"]
         else:
             words = [self._credentials(request, used)]
@@ -235,7 +243,7 @@ def _joined(data: bytes) -> tuple[bytes, int, str]:
         pieces.append(data[begins:ends])
     if b"\r\n".startswith(data[ends:]) if head else _BEGUN.fullmatch(data, at):
         return b"".join(pieces), len(data) + 1, "in chunks"
-    return data, len(data), "in malformed chunks"
+    return data, len(data), MALFORMED
 
 
 def _merged(described: Iterable[_Words]) -> list[str]:

@@ -251,10 +251,21 @@ class AnswersCancelsWithResults(PlainWorker):
 
 @flagged_by("cancel.14", "while 8 tasks ran, a cancel_task was not answered")
 class HasEightHands(PlainWorker):
+    number = 8
+
     def __init__(self) -> None:
         super().__init__()
-        self.hands = threading.Semaphore(8)
+        self.hands = threading.Semaphore(self.number)
 
     def serve(self, handler: Handler) -> None:
         with self.hands:
             super().serve(handler)
+
+
+@flagged_by(
+    "cancel.09", "while two tasks ran, a cancel_task for one of them was not answered: .*left"
+)
+class HasTwoHands(HasEightHands):
+    """Serves two requests at a time, like two processes that do one thing each."""
+
+    number = 2

@@ -188,6 +188,26 @@ class OneResultForATask(Remembers):
 
 
 @flagged_by(
+    "run.21", "its retry, with the same delivery_idempotency_key, .*task_error.* did not run"
+)
+class KeepsFailures(PlainWorker):
+    """Answers a run with the failure of an earlier one with the same idempotency key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: dict[str, Event] = {}
+
+    def run(self, frame: Frame) -> list[Event]:
+        key = frame["delivery"].get("delivery_idempotency_key")
+        if key in self.failures:
+            return [{**self.failures[key], **self.ids(frame)}]
+        events = super().run(frame)
+        if key is not None and events[-1]["type"] == "task_error":
+            self.failures[key] = events[-1]
+        return events
+
+
+@flagged_by(
     "run.12", "sent in a second run, were not run again: the answer has the result of the first run"
 )
 class OneResultForTheSameWork(Remembers):

@@ -15,6 +15,7 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
     await_terminal,
     require_one_outcome,
+    require_readable,
     send_cancel,
     start_frame,
     start_held,
@@ -135,7 +136,14 @@ def only_its_own_run(check: CaseContext) -> str:
     for age in ("older", "newer"):
         runs = [start_held(check, tasks.hold_async), start_held(check, tasks.hold_async)]
         stopped, other = runs if age == "older" else reversed(runs)
-        send_cancel(check, stopped.run_id)
+        try:
+            answer = check.post(commands.encode(commands.cancel_frame(stopped.run_id)))
+        except NoAnswer as exc:
+            raise CaseFailed(
+                f"while two tasks ran, a cancel_task for one of them was not answered: {exc}; if"
+                " the service serves so few requests at once, nothing was left to read it"
+            ) from exc
+        require_readable(check, answer, stopped.run_id)
         if not other.callback.alive():
             check.fail(f"a cancel_task for the {age} one of two runs stopped the other")
         other.callback.release()

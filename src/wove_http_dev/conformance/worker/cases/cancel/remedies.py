@@ -47,6 +47,15 @@ REMEDIES = (
         ),
     ),
     (
+        "cancel.09",
+        Remedy(
+            "Find the run by its whole run_id, in the process that runs its body, and keep a thread"
+            " for cancel_task while runs wait: one process with threads (gunicorn --workers 1"
+            " --threads 40), not several that know only their own runs.",
+            f"{CORE}: handle()",
+        ),
+    ),
+    (
         "cancel.14",
         Remedy(
             "Keep a thread for cancel_task while every run waits: from a pool of its own, "

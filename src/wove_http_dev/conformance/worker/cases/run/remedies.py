@@ -30,6 +30,13 @@ REMEDIES = (
         ),
     ),
     (
+        "run.21",
+        Remedy(
+            "Keep no outcome of a run, or for a delivery_idempotency_key only a task_result.",
+            f"{CORE}: handle()",
+        ),
+    ),
+    (
         "run.11 run.12 run.17 run.18",
         Remedy(
             "Tell runs apart by run_id alone, and reuse no answer, function or "

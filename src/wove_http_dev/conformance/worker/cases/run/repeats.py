@@ -77,6 +77,29 @@ def failed_task_runs_once(check: CaseContext) -> str:
     return "once"
 
 
+@run.should(
+    "21",
+    f"{sources.EXECUTOR}: a retry follows a failure, and has a new run_id and the same"
+    " delivery_idempotency_key",
+    scenario="a task with a delivery_idempotency_key that reports to the checker and then raises,"
+    " and the same again with a new run_id",
+    expected="two reports",
+)
+def retry_runs_again(check: CaseContext) -> str:
+    """A retry of a failed task runs it again, because one that gets the old failure cannot
+    succeed. Only a result may be kept for an idempotency key."""
+    callback = check.callback()
+    key = f"conformance:{uuid.uuid4().hex}"
+    whats = ("a task that fails", "its retry, with the same delivery_idempotency_key,")
+    for number, what in enumerate(whats, 1):
+        frame = commands.run_frame(tasks.report_and_fail, callback.address)
+        frame["delivery"]["delivery_idempotency_key"] = key
+        event = check.terminal(frame, what)
+        if not callback.arrived(check.patience, number):
+            check.fail(f"{what} was answered with {event['type']!r} and did not run", late=True)
+    return "run twice"
+
+
 @run.must(
     "11",
     f"{sources.CONTRACT}; a mapped task has many runs",
