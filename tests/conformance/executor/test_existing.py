@@ -8,7 +8,13 @@ import threading
 
 import pytest
 
-from wove_http_dev.conformance.executor.existing import FOLDERS, GROWN, Existing
+from wove_http_dev.conformance.executor.existing import (
+    FOLDERS,
+    GROWN,
+    Existing,
+    _descriptors,
+    connections_to,
+)
 
 
 def test_nothing_new() -> None:
@@ -41,3 +47,27 @@ def test_descriptors_are_counted() -> None:
         for sock in sockets:
             sock.close()
     assert before.more_after(0.0) == ""
+
+
+@pytest.mark.skipif(not any(map(os.path.isdir, FOLDERS)), reason="descriptors are not listed here")
+def test_a_connection_to_a_port_is_found() -> None:
+    """The client's end of a connection to a port is found, and the other end is not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as sock, server.accept()[0]:
+            assert connections_to(port) == [sock.fileno()]
+
+
+def test_a_closed_connection_is_not_found() -> None:
+    """Once it is closed, a connection is not found any more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        socket.create_connection(("127.0.0.1", port)).close()
+        assert connections_to(port) == []
+
+
+def test_looking_for_connections_opens_nothing() -> None:
+    """To look for connections leaves no descriptor open, and closes none."""
+    before = _descriptors()
+    connections_to(1)
+    assert _descriptors() == before

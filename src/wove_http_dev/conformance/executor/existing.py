@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,7 +28,7 @@ def _threads() -> set[Any]:
     return {each for each in threading.enumerate() if not each.name.startswith(CHECKER_THREADS)}
 
 
-def descriptors() -> set[Any]:
+def _descriptors() -> set[Any]:
     """Return the open file descriptors, each with its inode, because a closed descriptor's number
     is used again. Empty if the system does not list them."""
     found = set()
@@ -40,9 +41,25 @@ def descriptors() -> set[Any]:
     return found
 
 
+def connections_to(port: int) -> list[int]:
+    """Return the descriptors of the connections of this process to ``port``, without the worker's
+    ends of them. Empty if the system does not list descriptors."""
+    found = []
+    for number, _ in _descriptors():
+        # Raised if the descriptor is not a socket, is not connected, or has been closed.
+        with suppress(OSError):
+            sock = socket.socket(fileno=number)
+            try:
+                if sock.getpeername()[1:2] == (port,):
+                    found.append(number)
+            finally:
+                sock.detach()
+    return found
+
+
 KINDS: Mapping[str, Callable[[], set[Any]]] = {
     "threads": _threads,
-    "open descriptors": descriptors,
+    "open descriptors": _descriptors,
 }
 
 

@@ -99,7 +99,23 @@ class StopsOnlyOnce(ConformingExecutor):
         del self._open
 
 
+class TimesNoHandshake(ConformingExecutor):
+    """Applies its timeout only before and after the TLS handshake."""
+
+    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
+        made = super().connection(parts)
+        made._create_connection = self._connect  # type: ignore[attr-defined]  # no stub has it
+        return made
+
+    @staticmethod
+    def _connect(*given: Any) -> socket.socket:
+        sock = socket.create_connection(*given)
+        sock.settimeout(None)
+        return sock
+
+
 DEFECTS = (
+    Defect(TimesNoHandshake, "time.35", "handshake was not answered, its connection is still open"),
     Defect(LoadsWithoutALimit, "time.21", "still loading its result_pickle .*no timeout ends"),
     Defect(LoadsErrorsWithoutALimit, "time.21", "still loading its exception_pickle, and"),
     Defect(StopsAfterLoading, "time.22", "still loading its result_pickle .*delivery_timeout 0.5"),

@@ -5,28 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import urllib.parse
-from contextlib import suppress
 
 from wove_http_dev.conformance.case import NotApplicable
 from wove_http_dev.conformance.executor import sources
 from wove_http_dev.conformance.executor.background_weave import Remote
 from wove_http_dev.conformance.executor.cases.time import family
 from wove_http_dev.conformance.executor.context import PATIENCE, CaseContext
-from wove_http_dev.conformance.executor.existing import descriptors
+from wove_http_dev.conformance.executor.existing import connections_to
 from wove_http_dev.conformance.executor.waits import attempt, wait_until_async
-
-
-def _inheritable_connections_to(port: int) -> list[bool]:
-    """Return for each connection of this process to ``port`` whether child processes inherit it."""
-    found = []
-    for number, _ in descriptors():
-        # Raised if the descriptor is not a socket, is not connected, or has been closed.
-        with suppress(OSError), socket.socket(fileno=os.dup(number)) as sock:
-            if sock.getpeername()[1:2] == (port,):
-                found.append(os.get_inheritable(number))
-    return found
 
 
 @family.should(
@@ -44,7 +31,7 @@ def not_inherited(check: CaseContext) -> str:
     async def script(remote: Remote) -> list[bool]:
         run = asyncio.ensure_future(attempt(remote("task")))
         await wait_until_async(lambda: bool(gate.runs), check.seconds(PATIENCE))
-        connections = _inheritable_connections_to(port)
+        connections = [os.get_inheritable(number) for number in connections_to(port)]
         gate.release()
         await run
         return connections
