@@ -231,13 +231,6 @@ class ConformingExecutor(HttpEnvironmentExecutor):
         """Close the connection, which serves one request only."""
         connection.close()
 
-    def request(self, connection: http.client.HTTPConnection, frame: Frame, body: bytes) -> None:
-        """Send a request. A worker may refuse it, and close, before it has read all of it; what it
-        answered can still be read."""
-        target = self.target(urllib.parse.urlsplit(self._url or ""))
-        with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
-            connection.request("POST", target, body, self.headers(frame, body))
-
     def post(self, frame: Frame) -> bytes:
         """POST ``frame``; return the body of the answer. Raises for every other answer."""
         parts = urllib.parse.urlsplit(self._url or "")
@@ -255,7 +248,7 @@ class ConformingExecutor(HttpEnvironmentExecutor):
                 if run_id:
                     self._open[run_id] = sock
             deadline = self.deadline(sock)
-            self.request(connection, frame, body)
+            connection.request("POST", self.target(parts), body, self.headers(frame, body))
             return self._answer(connection.getresponse())
         finally:
             if deadline is not None:

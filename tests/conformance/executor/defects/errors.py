@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-import urllib.parse
 
 from wove.environment import _deserialize_network_executor_frame, normalize_exception
 
@@ -180,16 +179,7 @@ class DropsTexts(ConformingExecutor):
         return super()._terminal(frame, event)
 
 
-class LosesEarlyAnswers(ConformingExecutor):
-    """Reads no answer if a request could not be written completely."""
-
-    def request(self, connection: http.client.HTTPConnection, frame: Frame, body: bytes) -> None:
-        target = self.target(urllib.parse.urlsplit(self._url or ""))
-        connection.request("POST", target, body, self.headers(frame, body))
-
-
 DEFECTS = (
-    Defect(LosesEarlyAnswers, "errors.27", "sent completely, the error does not name the status"),
     Defect(DropsTexts, "errors.15", "error of a task_error was the text 'no space left', and the"),
     Defect(RaisesWhatItCannotName, "errors.25", "does not resolve.* the task's error is gaierror"),
     Defect(ReadsATruncatedAnswer, "errors.25", r"\((bad-chunk|reset-mid-body)\), .* 'task'"),

@@ -66,14 +66,6 @@ REMEDIES = (
         ),
     ),
     (
-        "errors.27",
-        Remedy(
-            "Read the answer also if the request could not be written completely, and report the "
-            "failed write only if there is no answer.",
-            f"{EXAMPLE}: ConformingExecutor.request()",
-        ),
-    ),
-    (
         "errors",
         Remedy(
             'Make an event task_error with normalize_exception(source="transport") for '
