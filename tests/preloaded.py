@@ -39,8 +39,14 @@ _SERVER.set_forkserver_preload([__name__])
 
 def _start_server() -> None:
     """Start the server, if it does not run, with the import path of this process: before 3.13.1 it
-    ignores that (CPython, gh-126631) and also that it then has nothing preloaded."""
-    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
+    ignores that (CPython, gh-126631) and also that it then has nothing preloaded.
+
+    It gets no other variable for Python: those of the test that happens to be the first would have
+    an effect on all programs.
+    """
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    with mock.patch.dict(os.environ, environ, clear=True):
         forkserver.ensure_running()
 
 

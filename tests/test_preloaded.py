@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from tests import preloaded
 from tests.cli.commands import PATIENCE
 
+ROOT = Path(__file__).parents[1]
 SHOW = """
 import json, os, sys
 print(json.dumps([sys.argv, sys.path[0], os.getcwd(), dict(os.environ), __name__]))
@@ -67,6 +71,32 @@ def test_warnings(program: Path) -> None:
     program.write_text("import warnings\nwarnings.warn('first')")
     done = preloaded.run(["program.py"], PATIENCE, {"PYTHONWARNINGS": "error"})
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "UserWarning: first")
+
+
+FIRST = """
+import os
+from tests import preloaded
+
+if __name__ == "__main__":
+    os.environ["PYTHONWARNINGS"] = "error"
+    preloaded.run(["shows.py"], 60.0, {"PYTHONWARNINGS": "error"})
+    print(preloaded.run(["shows.py"], 60.0, {}).stdout, end="")
+"""
+
+
+def test_warnings_of_the_first_program(program: Path) -> None:
+    """What ``PYTHONWARNINGS`` is for the first program, has no effect on others."""
+    program.write_text(FIRST)
+    (program.parent / "shows.py").write_text("import warnings; print(warnings.filters[:1])")
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ("error" in done.stdout, done.stdout[:2]) == (False, "[("), done.stderr
 
 
 def test_assertions_of_a_test_run(program: Path) -> None:
