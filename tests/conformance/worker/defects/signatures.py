@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gzip
 import hashlib
 import hmac
 import json
 import pickle
 import unicodedata
 import urllib.parse
-import zlib
 from collections.abc import Mapping
 
 from tests.conformance.worker.defects.base import flagged_by
@@ -64,36 +62,6 @@ class HashesWhatIsText(TakesPartsForTheWhole):
         if body.endswith(b"\xff"):
             return b"?"
         return body.replace(b"\xff", b"") if b"\xff" in body else b"?"
-
-
-class Decompresses(PlainWorker):
-    """A base class for workers that decompress a body before they verify its signature."""
-
-    coding = ""
-
-    def decompress(self, body: bytes) -> bytes:
-        raise NotImplementedError
-
-    def read(self, handler: Handler) -> bytes:
-        body = super().read(handler)
-        packed = handler.headers.get("Content-Encoding") == self.coding
-        return self.decompress(body) if packed else body
-
-
-@flagged_by("auth.03", r"a body compressed \(gzip\) after it was signed was accepted")
-class ReadsGzip(Decompresses):
-    coding = "gzip"
-
-    def decompress(self, body: bytes) -> bytes:
-        return gzip.decompress(body)
-
-
-@flagged_by("auth.03", r"a body compressed \(deflate\) after it was signed was accepted")
-class ReadsDeflate(Decompresses):
-    coding = "deflate"
-
-    def decompress(self, body: bytes) -> bytes:
-        return zlib.decompress(body)
 
 
 class KnowsOtherPaths(PlainWorker):

@@ -18,7 +18,7 @@ REMEDIES = (
         "auth.03 auth.04 auth.05 auth.32 auth.33 auth.45",
         Remedy(
             "Verify the body and the target byte for byte as they arrived, however large the "
-            "body is: no parsed JSON, no decompressed body, no decoded path, and with the query.",
+            "body is: no parsed JSON, no decoded path, and with the query.",
             f"{STDLIB}: Handler.do_POST()",
         ),
     ),
