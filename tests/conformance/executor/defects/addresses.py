@@ -8,19 +8,13 @@ import urllib.parse
 from typing import Any
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor
-from tests.conformance.executor.defects.base import Defect
+from tests.conformance.executor.defects.base import Defect, MakesItsSockets
 
 
-class ConnectsToTheFirstAddress(ConformingExecutor):
+class ConnectsToTheFirstAddress(MakesItsSockets):
     """Connects to the first address of a host only."""
 
-    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
-        made = super().connection(parts)
-        made._create_connection = self._connect  # type: ignore[attr-defined]  # no stub has it
-        return made
-
-    @staticmethod
-    def _connect(address: Any, timeout: Any, *_: Any) -> socket.socket:
+    def connected(self, address: Any, timeout: Any, *_: Any) -> socket.socket:
         host, port = address
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(found[0])

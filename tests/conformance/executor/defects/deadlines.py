@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
-from tests.conformance.executor.defects.base import Defect
+from tests.conformance.executor.defects.base import Defect, MakesItsSockets
 from tests.conformance.executor.defects.lifetime import StopsWhenAllIsAnswered
 from tests.conformance.executor.defects.resends import ConnectsWithoutALimit
 
@@ -99,17 +99,11 @@ class StopsOnlyOnce(ConformingExecutor):
         del self._open
 
 
-class TimesNoHandshake(ConformingExecutor):
+class TimesNoHandshake(MakesItsSockets):
     """Applies its timeout only before and after the TLS handshake."""
 
-    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
-        made = super().connection(parts)
-        made._create_connection = self._connect  # type: ignore[attr-defined]  # no stub has it
-        return made
-
-    @staticmethod
-    def _connect(*given: Any) -> socket.socket:
-        sock = socket.create_connection(*given)
+    def connected(self, address: Any, timeout: Any, *more: Any) -> socket.socket:
+        sock = super().connected(address, timeout, *more)
         sock.settimeout(None)
         return sock
 

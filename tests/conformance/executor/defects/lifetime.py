@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor, Frame
-from tests.conformance.executor.defects.base import Defect
+from tests.conformance.executor.defects.base import Defect, MakesItsSockets
 
 
 class BlocksTheLoop(ConformingExecutor):
@@ -136,17 +136,11 @@ class LeavesFailedConnections(ConformingExecutor):
             left.append(connection)
 
 
-class LeavesFailedHandshakes(ConformingExecutor):
+class LeavesFailedHandshakes(MakesItsSockets):
     """Keeps the socket open on which a TLS handshake failed."""
 
-    def connection(self, parts: urllib.parse.SplitResult) -> http.client.HTTPConnection:
-        made = super().connection(parts)
-        made._create_connection = self._connect  # type: ignore[attr-defined]  # no stub has it
-        return made
-
-    @staticmethod
-    def _connect(*given: Any) -> socket.socket:
-        sock = socket.create_connection(*given)
+    def connected(self, address: Any, timeout: Any, *more: Any) -> socket.socket:
+        sock = super().connected(address, timeout, *more)
         kept.append(sock.dup())
         return sock
 
