@@ -171,17 +171,13 @@ class RequestReader:
         if not self.complete:
             self._method = self._parser.get_method().decode("ascii")
             self._target.append(url)
-            self._head_size += len(url)
-            if self._head_size > self._max_head:
-                self._fail(self._head_too_large())
+            self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header. A trailer only counts towards the size limit."""
         if self.complete:
             return
-        self._head_size += len(name) + len(value)
-        if self._head_size > self._max_head:
-            self._fail(self._head_too_large())
+        self._count_head(len(name) + len(value))
         if not self.head_done:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
             self._fields.append((name.decode("latin-1"), value.decode("latin-1")))
 
@@ -219,6 +215,11 @@ class RequestReader:
             return
         self.complete = True
         self._keep_alive = bool(self._parser.should_keep_alive())
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > self._max_head:
+            self._fail(self._head_too_large())
 
     def _fail(self, failure: RequestError) -> NoReturn:
         self._failure = failure
