@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections import deque
@@ -220,10 +221,11 @@ class Gate:
 
 
 def _blocks_a_loop() -> str:
-    from asyncio import get_running_loop
-
+    asyncio = sys.modules.get("asyncio")  # no loop runs where nothing has imported it
+    if asyncio is None:
+        return ""
     try:
-        get_running_loop()
+        asyncio.get_running_loop()
     except RuntimeError:
         return ""
     return ". wait_arrived() blocks the event loop that calls it; use await gate.arrived()"
