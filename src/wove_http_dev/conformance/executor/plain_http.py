@@ -24,7 +24,8 @@ class PlainHttp:
 
     @property
     def taken(self) -> bool:
-        """Whether a request arrived at an http:// URL. Blocks until that is known."""
+        """Whether a request arrived at an http:// URL; true also if that could not be tried. Blocks
+        until it is known."""
         with self._lock:
             if self._taken is None:
                 # In a thread of its own, because a case notes the time limits of its thread.

@@ -72,13 +72,16 @@ def stopped_twice(check: CaseContext) -> str:
         async with DirectSession(check, worker) as session:
             run_id = await session.run("task", "the result")
             await session.expect_result(run_id, "the result", "an executor was started")
+            limit = check.seconds(MARGIN)
             for which in ("first", "second"):
                 try:
-                    stopped = await session.stop(check.seconds(MARGIN))
+                    stopped = await session.stop(limit)
                 except Exception as exc:
                     check.fail(f"the {which} stop() raised {type(exc).__name__}: {exc}")
                 if not stopped:
-                    check.fail(f"the {which} stop() did not return", late=True)
+                    check.fail(
+                        f"the {which} stop() had not returned after {limit:.1f} s", late=True
+                    )
 
     check.run_script(worker, script)
     return "nothing raised"
@@ -131,7 +134,7 @@ def ended_early(check: CaseContext) -> str:
                 " worker does not answer",
                 late=True,
             )
-    return ", ".join(str(weave.outcome("silent_beside")) for weave in weaves.values())
+    return "both ended"
 
 
 def _arrived(worker: HttpWorker) -> int:
