@@ -21,6 +21,7 @@ from tests.support import (
     MakeWorker,
     answer,
     connect,
+    free_port,
     run_frame,
     signed_request,
     weave_one,
@@ -106,9 +107,10 @@ def test_a_weave_finds_a_worker_that_was_started_again(wove_http_worker: HttpWor
     assert weave_one(answer) == 42
 
 
-def test_a_port_taken_while_stopped(worker: HttpWorker) -> None:
+def test_a_port_taken_while_stopped(make_worker: MakeWorker) -> None:
     """If another socket has taken the port of a stopped worker, ``start()`` raises and names the
     port."""
+    worker = make_worker(port=free_port())
     worker.stop()
     with (
         socket.create_server(("127.0.0.1", worker.port)),
@@ -357,7 +359,7 @@ def test_a_fork_that_leaves_the_block_ends_nothing(make_worker: MakeWorker, isol
 @pytest.mark.parametrize("isolated", [False, True], ids=["in-process", "isolated"])
 def test_a_fork_does_not_keep_the_port(make_worker: MakeWorker, isolated: bool) -> None:
     """After ``stop()`` the port is free, although a child that was forked before lives."""
-    worker = make_worker(isolated=isolated)
+    worker = make_worker(isolated=isolated, port=free_port())
     with forked_child():
         worker.stop()
         with contextlib.closing(Port("localhost", worker.port)) as port:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import TIMEOUT, lasting
+from tests.support import TIMEOUT, free_port, lasting
 from wove_http_dev.cli.name_proxy import PROXY_VARIABLES, check_proxies, name_proxy
 from wove_http_dev.errors import UsageError
 
@@ -129,10 +129,9 @@ def test_another_port(server: socket.socket) -> None:
         assert answer(client) == "HTTP/1.1 502 Cannot connect: gaierror"
 
 
-def test_worker_that_refuses(server: socket.socket) -> None:
+def test_worker_that_refuses() -> None:
     """A place that cannot be reached is a 502."""
-    target = server.getsockname()[:2]
-    server.close()
+    target = ("127.0.0.1", free_port())
     with name_proxy(HOST, 443, target) as proxy, tunnel(proxy, f"{HOST}:443") as client:
         assert answer(client) == "HTTP/1.1 502 Cannot connect: ConnectionRefusedError"
 

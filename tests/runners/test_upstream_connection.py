@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.runners.upstreams import read_request, serving
-from tests.support import TIMEOUT
+from tests.support import TIMEOUT, free_port
 from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_connection import (
@@ -199,9 +199,7 @@ def test_lost(connect: Connect) -> None:
 
 def test_nothing_listens(connect: Connect) -> None:
     """A refused connection says so."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    assert failure(connect(port)).code == "upstream-unreachable"
+    assert failure(connect(free_port())).code == "upstream-unreachable"
 
 
 def test_host_with_two_addresses(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

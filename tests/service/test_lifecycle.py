@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.forked import status_in_a_fork
+from tests.support import free_port
 from wove_http_dev.errors import UsageError
 from wove_http_dev.service.lifecycle import Lifecycle
 from wove_http_dev.service.port import Port
@@ -91,8 +91,9 @@ def test_address(life: Lifecycle) -> None:
     assert life.address == "127.0.0.1"
 
 
-def test_stop_gives_the_port_back(life: Lifecycle) -> None:
+def test_stop_gives_the_port_back(host: FakeHost) -> None:
     """After a stop another process may take the port, and there is no address."""
+    life = Lifecycle(host, "localhost", free_port())
     life.start()
     life.stop()
     assert life.number is not None
@@ -136,8 +137,7 @@ def test_restart_keeps_the_port(life: Lifecycle, host: FakeHost) -> None:
 
 def test_failed_start_gives_the_port_back(life: Lifecycle, host: FakeHost) -> None:
     """A host that cannot start does not keep the port."""
-    with contextlib.closing(Port("localhost", 0)) as port:
-        number = port.number
+    number = free_port()
     life = Lifecycle(host, "localhost", number)
     host.error = ValueError("no")
     with pytest.raises(ValueError, match="no"):

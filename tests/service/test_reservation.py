@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.macos import emulate
+from tests.support import free_port
 from wove_http_dev.service.reservation import (
     BsdReservation,
     LinuxReservation,
@@ -145,10 +146,12 @@ def test_lingering_connection(request: pytest.FixtureRequest, rule: type, addres
     """A port at which connections linger (TIME_WAIT) can be reserved."""
     if rule is BsdReservation:
         request.getfixturevalue("macos")
-    with socket.create_server((address, 0)) as other:
-        number = other.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", number), 10.0):
-            other.accept()[0].close()
+    number = free_port()
+    with (
+        socket.create_server((address, number)) as other,
+        socket.create_connection(("127.0.0.1", number), 10.0),
+    ):
+        other.accept()[0].close()
     with contextlib.closing(rule((socket.AF_INET, address), number)) as reservation:
         assert reservation.number == number
 

@@ -23,6 +23,7 @@ from tests.support import (
     answer,
     closing_all,
     connect,
+    free_port,
     lasting,
     read_all,
     read_response,
@@ -573,9 +574,10 @@ def test_bug_before_a_run(worker: HttpWorker, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_run_without_a_thread_leaves_nothing(
-    worker: HttpWorker, monkeypatch: pytest.MonkeyPatch
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a task for which no thread could be started the worker serves, and stops."""
+    worker = make_worker(port=free_port())
     with worker.inject("slow-response", delay=0), monkeypatch.context() as patch:
         no_threads(patch, "-run-")
         signed_request(worker, run_frame(answer))
@@ -587,7 +589,7 @@ def test_run_without_a_thread_leaves_nothing(
 
 def test_start_without_a_thread(make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """``start()`` raises if it can start no thread, and the port is free then."""
-    worker = make_worker()
+    worker = make_worker(port=free_port())
     worker.stop()
     no_threads(monkeypatch)
     with pytest.raises(NoThreadError):
