@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.forked import fork, status_in_a_fork
-from wove_http_dev.forks import close_in_forks, forked_child_exits
+from wove_http_dev.forks import ForkedChildExits, close_in_forks
 
 
 def test_socket_is_closed_in_a_fork() -> None:
@@ -48,7 +48,7 @@ def test_file_is_closed_in_a_fork(tmp_path: Path) -> None:
 
 def test_child_of_a_body_exits() -> None:
     """A child that leaves the block in which it was forked exits with status 0."""
-    with forked_child_exits():
+    with ForkedChildExits():
         pid = fork()
     # Only the process that called fork() comes here.
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -57,7 +57,7 @@ def test_child_of_a_body_exits() -> None:
 def test_child_of_a_body_that_raises() -> None:
     """A child that raises exits just so, without a traceback."""
     pid = 0
-    with suppress(ValueError), forked_child_exits():
+    with suppress(ValueError), ForkedChildExits():
         pid = fork()
         if not pid:
             raise ValueError
@@ -66,5 +66,5 @@ def test_child_of_a_body_that_raises() -> None:
 
 def test_block_without_a_fork() -> None:
     """What the block raises in the same process is raised on."""
-    with pytest.raises(ValueError, match="x"), forked_child_exits():
+    with pytest.raises(ValueError, match="x"), ForkedChildExits():
         raise ValueError("x")

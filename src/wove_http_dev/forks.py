@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 
@@ -32,15 +31,15 @@ def close_in_forks(opened: _Opened) -> _Opened:
     return opened
 
 
-@contextmanager
-def forked_child_exits() -> Iterator[None]:
-    """Run the body of a task in the block. If the body forks, its child leaves the block too, and
+class ForkedChildExits:
+    """Runs the body of a task in its block. If the body forks, its child leaves the block too, and
     exits there with status 0: otherwise it would answer for the service."""
-    process = os.getpid()
-    try:
-        yield
-    finally:
-        if os.getpid() != process:
+
+    def __enter__(self) -> None:
+        self._process = os.getpid()
+
+    def __exit__(self, *_: object) -> None:
+        if os.getpid() != self._process:
             os._exit(0)
 
 

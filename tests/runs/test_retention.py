@@ -12,7 +12,7 @@ from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.retention import VIOLATION_LIMIT
+from wove_http_dev.runs.retention import VIOLATION_LIMIT, size_of_exchange
 from wove_http_dev.runs.sizes import size_of
 
 LARGE = 100_000
@@ -130,7 +130,8 @@ class TestViolations:
         counted = [journal.size]
         newer = journal.open()
         counted.append(journal.size)
-        assert counted == [size_of(violation), size_of(violation) + size_of(Exchange(0, 0.0))]
+        size = size_of_exchange(violation)
+        assert counted == [size, size + size_of(Exchange(0, 0.0))]
         assert journal.exchanges == [newer]
 
     @pytest.mark.parametrize("failure", [True, False])
@@ -148,7 +149,7 @@ class TestViolations:
         for _ in range(2 * VIOLATION_LIMIT):
             exchange(journal, refusal="signature")
         assert len(journal.violations) == VIOLATION_LIMIT
-        assert journal.size == sum(size_of(each) for each in journal.violations)
+        assert journal.size == sum(map(size_of_exchange, journal.violations))
 
 
 class TestPayloads:

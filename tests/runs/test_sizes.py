@@ -9,8 +9,10 @@ import pytest
 
 from tests.run_records import make_run, returned
 from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.retention import size_of_exchange
 from wove_http_dev.runs.sizes import size_of
 
 LONG = "x" * 10_000
@@ -26,13 +28,6 @@ LONG = "x" * 10_000
         {LONG},
         {LONG: 1},
         {"a": {"b": [LONG]}},
-        Exchange(1, 0.0, target=LONG),
-        Exchange(1, 0.0, head=f"X: {LONG}"),
-        Exchange(1, 0.0, run_id=LONG),
-        Exchange(1, 0.0, error=LONG),
-        Exchange(1, 0.0, refusal=LONG),
-        Exchange(1, 0.0, events=[LONG]),
-        Exchange(1, 0.0, verdict=Verdict(False, passed=(LONG,))),
         make_run(run_id=LONG),
         make_run(LONG),
         make_run(args_pickle=LONG.encode()),
@@ -42,6 +37,30 @@ LONG = "x" * 10_000
 def test_text_is_counted(value: Any) -> None:
     """A text or payload is counted wherever it is."""
     assert len(LONG) < size_of(value) < len(LONG) + 5000
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        Exchange(1, 0.0, method=LONG),
+        Exchange(1, 0.0, target=LONG),
+        Exchange(1, 0.0, head=f"X: {LONG}"),
+        Exchange(1, 0.0, run_id=LONG),
+        Exchange(1, 0.0, error=LONG),
+        Exchange(1, 0.0, refusal=LONG),
+        Exchange(1, 0.0, events=[LONG]),
+        Exchange(1, 0.0, verdict=Verdict(False, passed=(LONG,))),
+        Exchange(1, 0.0, verdict=Verdict(False, reason=LONG)),
+        Exchange(1, 0.0, verdict=Verdict(False, hint=LONG)),
+        Exchange(1, 0.0, verdict=Verdict(False, would_match=LONG)),
+        Exchange(1, 0.0, faults=[LONG]),
+        Exchange(1, 0.0, upstream=[UpstreamLeg(error=LONG)]),
+    ],
+)
+def test_text_of_an_exchange_is_counted(exchange: Exchange) -> None:
+    """A text of an exchange is counted, by the measure of exchanges too."""
+    for size in (size_of(exchange), size_of_exchange(exchange)):
+        assert len(LONG) < size < len(LONG) + 5000
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.exception_text import message_of
-from wove_http_dev.forks import forked_child_exits
+from wove_http_dev.forks import ForkedChildExits
 from wove_http_dev.runners.remote_body import (
     RemoteBody,
     RemoteResult,
@@ -90,7 +90,7 @@ class BodyCall:
     def __call__(self) -> Outcome:
         """Run the body in this thread."""
         self._execution.runs_here()
-        with forked_child_exits():
+        with ForkedChildExits():
             return run_body(self._execution, self._body)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:

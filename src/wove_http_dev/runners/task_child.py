@@ -17,7 +17,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
-from wove_http_dev.forks import forked_child_exits
+from wove_http_dev.forks import ForkedChildExits
 from wove_http_dev.runners.process_messages import Message, MessageSocket, outcome_message
 from wove_http_dev.runners.remote_body import RemoteBody, run_with_reporter
 
@@ -90,7 +90,7 @@ class _Service:
             return Message("changed", changes)
         body = RemoteBody(function, arguments, values["tracebacks"], values["texts"])
         self._connection.send(Message("began"))
-        with forked_child_exits():
+        with ForkedChildExits():
             return outcome_message(run_with_reporter(body, self, only_body=True))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
+from typing import Any
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.exception_text import message_of
@@ -21,7 +23,7 @@ from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, header_lines
 from wove_http_dev.runs.retention import Retention
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
-from wove_http_dev.secret import is_private, replace_cut_secrets, replace_secrets
+from wove_http_dev.secret import is_private, replace_cut_secrets, written_forms
 
 COUNT_LIMIT = 10_000
 """Exchanges that a journal keeps, and as many runs."""
@@ -64,6 +66,7 @@ class Journal:
         self.inspected = inspected
         self._clock = clock
         self._secrets = tuple(secret for secret in secrets if secret)
+        self._written = [form for secret in self._secrets for form in written_forms(secret)]
         self._changed = threading.Condition(threading.RLock())
         self._kept = Retention(count=count_limit, byte_limit=byte_limit)
         self._forgotten = 0
@@ -90,12 +93,11 @@ class Journal:
         with self._changed:
             self._observers = tuple(each for each in self._observers if each is not observer)
 
-    def _notify_observers(self, call: Callable[[JournalObserver], None]) -> None:
-        for observer in self._observers:
-            try:
-                call(observer)
-            except Exception as exc:
-                self._observer_failed(exc)
+    def _tell(self, method: Callable[..., None], *changed: Any) -> None:
+        try:
+            method(*changed)
+        except Exception as exc:
+            self._observer_failed(exc)
 
     def _observer_failed(self, exc: Exception) -> None:
         """Print an observer's exception on stderr, and record it as a separate exchange, so that
@@ -122,40 +124,47 @@ class Journal:
     def open(self, kind: str = "request") -> Exchange:
         """Add a new exchange and return it; ``kind`` is ``request`` or ``connection``."""
         exchange = self._new_exchange(kind)
-        self._notify_observers(lambda observer: observer.exchange_opened(exchange))
+        for observer in self._observers:
+            self._tell(observer.exchange_opened, exchange)
         return exchange
 
-    def record_headers(self, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
+    def record_headers(self, exchange: Exchange, headers: Iterable[tuple[str, str]]) -> None:
         """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
-        kept = headers[:HEADERS_KEPT]
-        values = "\n".join([value for _, value in kept])  # one search is enough for nearly all
-        redact = self._redact if self.redact(values) != values else _redact_private
-        shown = [(name[:NAME_LIMIT], redact(name, value)) for name, value in kept]
-        exchange.head = header_lines(shown)
+        kept = list(islice(headers, HEADERS_KEPT))
+        lines = [
+            f"{name[:NAME_LIMIT]}: {REDACTED if _is_private(name) else value}"
+            for name, value in kept
+        ]
+        head = "\n".join(lines)
+        if len(head) > TEXT_LIMIT or self.redact(head) != head:  # seldom
+            head = header_lines([self._redact(name, value) for name, value in kept])
+        exchange.head = head
 
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a
         refused client cannot fill memory and logs."""
-        if len(text) > limit + 4096:  # searching all of it would be slow
-            text = text[: limit + 4096]
-        text = self.redact(text)
+        text = self.redact(text[: limit + 4096])  # to search all of it would be slow
         return text if len(text) <= limit else text[:limit] + "…"
 
     def redact(self, text: str) -> str:
         """Return ``text`` with secrets redacted."""
-        return replace_secrets(text, self._secrets, REDACTED)
+        for form in self._written:
+            text = text.replace(form, REDACTED)
+        return text
 
     def redact_cut(self, text: str) -> str:
         """Return ``text``, parts of which end in ``…`` because they were cut elsewhere, with
         secrets redacted, and the beginnings of secrets that were cut."""
         return replace_cut_secrets(self.redact(text), self._secrets, REDACTED)
 
-    def _redact(self, name: str, value: str) -> str:
-        return _redact_private(name, value) if self.redact(value) == value else REDACTED
+    def _redact(self, name: str, value: str) -> tuple[str, str]:
+        private = _is_private(name) or self.redact(value) != value
+        return name[:NAME_LIMIT], REDACTED if private else value[:TEXT_LIMIT]
 
     def announce(self, exchange: Exchange) -> None:
         """Tell the observers that ``exchange`` has a run, or is to cancel one."""
-        self._notify_observers(lambda observer: observer.exchange_updated(exchange))
+        for observer in self._observers:
+            self._tell(observer.exchange_updated, exchange)
 
     def update(self, exchange: Exchange) -> None:
         """Tell strict mode and the observers that ``exchange`` has a reply that is about to be
@@ -185,7 +194,8 @@ class Journal:
         self.notify()
         if run is not None and self.inspected:
             self.announce_run(run)
-        self._notify_observers(lambda observer: observer.exchange_closed(exchange))
+        for observer in self._observers:
+            self._tell(observer.exchange_closed, exchange)
 
     def settle(self, timeout: float) -> None:
         """Wait until every reply that a client may have is recorded as written, at most ``timeout``
@@ -219,7 +229,8 @@ class Journal:
 
     def add_run(self, run: Run) -> None:
         """Add ``run``."""
-        self._notify_observers(lambda observer: observer.run_added(run))
+        for observer in self._observers:
+            self._tell(observer.run_added, run)
         with self._changed:
             if run.exchange_number is not None:
                 self._unanswered[run.exchange_number] = run
@@ -228,7 +239,8 @@ class Journal:
 
     def announce_run(self, run: Run) -> None:
         """Tell the observers that ``run`` has changed; it is measured when it has ended."""
-        self._notify_observers(lambda observer: observer.run_changed(run))
+        for observer in self._observers:
+            self._tell(observer.run_changed, run)
 
     def update_run(self, run: Run) -> None:
         """Measure ``run`` again, whose texts have changed, and tell the observers."""
@@ -259,7 +271,8 @@ class Journal:
                 self._kept.measure_run(run)
                 self.notify()
         if first:
-            self._notify_observers(lambda observer: observer.run_finished(run, outcome))
+            for observer in self._observers:
+                self._tell(observer.run_finished, run, outcome)
         else:
             self.announce_run(run)
 
@@ -274,7 +287,8 @@ class Journal:
                 self._kept.measure_run(run)
                 self.notify()
         if first:
-            self._notify_observers(lambda observer: observer.run_lost(run))
+            for observer in self._observers:
+                self._tell(observer.run_lost, run)
         else:
             self.announce_run(run)
 
@@ -439,9 +453,9 @@ class Journal:
         return "\n".join([head, *(f"  {line}" for line in lines[-limit:])])
 
 
-def _redact_private(name: str, value: str) -> str:
+def _is_private(name: str) -> bool:
     # Not asked for a long name: is_private() remembers the names that it was asked for.
-    return REDACTED if len(name) > NAME_LIMIT or is_private(name) else value[:TEXT_LIMIT]
+    return len(name) > NAME_LIMIT or is_private(name)
 
 
 def _elapsed() -> float:

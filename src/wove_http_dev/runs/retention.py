@@ -9,14 +9,28 @@ later. The newest of each kind, and a run that has not ended, are never removed.
 from __future__ import annotations
 
 from collections import OrderedDict
+from sys import getsizeof
 
-from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.runs.sizes import size_of
 
 VIOLATION_LIMIT = 100
 """Refusals, and as many failures of the service, that are kept for strict mode."""
-_OPENED = size_of(Exchange(0, 0.0))
-"""Bytes of a new exchange."""
+_EMPTY = size_of(Exchange(0, 0.0))
+
+
+def size_of_exchange(exchange: Exchange) -> int:
+    """Return about as many bytes as ``size_of`` does, from what can be large: to look for that
+    would take five times as long, at each request."""
+    texts = [exchange.method, exchange.target, exchange.head, exchange.run_id, exchange.task_id]
+    texts += [exchange.refusal, exchange.error, *exchange.events]
+    verdict = exchange.verdict
+    if verdict is not None:
+        texts += [verdict.reason, verdict.hint, verdict.would_match, *verdict.passed]
+    size = _EMPTY + sum(map(getsizeof, texts))
+    if exchange.faults or exchange.upstream:
+        size += size_of((exchange.faults, exchange.drawn, exchange.upstream))
+    return size
 
 
 class Retention:
@@ -74,7 +88,7 @@ class Retention:
         if not self._count:
             return
         self._exchanges[exchange.number] = exchange
-        self._count_exchange(exchange, _OPENED)
+        self._count_exchange(exchange, _EMPTY)
         if len(self._exchanges) > self._count:
             self._forget_exchange()
         self._make_room()
@@ -82,7 +96,7 @@ class Retention:
     def measure_exchange(self, exchange: Exchange) -> None:
         """Measure ``exchange`` again, which has changed; do nothing if it was removed."""
         if exchange.number in self._exchange_sizes:
-            self._count_exchange(exchange, size_of(exchange))
+            self._count_exchange(exchange, size_of_exchange(exchange))
             self._make_room()
 
     def keep_violation(self, exchange: Exchange) -> None:
@@ -95,7 +109,7 @@ class Retention:
         else:
             violations = self._refusals
         violations[exchange.number] = exchange
-        self._count_exchange(exchange, size_of(exchange))
+        self._count_exchange(exchange, size_of_exchange(exchange))
         if len(violations) > VIOLATION_LIMIT:
             self._forget_violation(violations)
         self._make_room()
@@ -141,9 +155,9 @@ class Retention:
             self._keep_run(run, size_of(run))
 
     def _keep_run(self, run: Run, size: int) -> None:
-        self._with_payload[run] = None
-        self._with_payload.move_to_end(run)
-        if run._has_reached("finished"):
+        self._with_payload.pop(run, None)
+        self._with_payload[run] = None  # at the end
+        if run.state in FINISHED:
             self._ended[run] = None
         self._count_run(run, size)
         if len(self._run_sizes) > self._count and self._ended:
@@ -172,7 +186,7 @@ class Retention:
         return True
 
     def _make_room(self) -> None:
-        while self.size > self._byte_limit:
+        while self._exchange_bytes + self._run_bytes > self._byte_limit:
             if self._exchange_bytes > self._run_bytes:
                 shrunk = self._shrink_exchanges() or self._shrink_runs()
             else:

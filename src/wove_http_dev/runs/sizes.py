@@ -26,7 +26,8 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
         seen.add(id(each))
         contents = _contents(each)
         total += sum(map(getsizeof, contents))
-        found += [one for one in contents if type(one) not in _FLAT]
+        if not _FLAT.issuperset(map(type, contents)):
+            found += [one for one in contents if type(one) not in _FLAT]
     return total
 
 
@@ -37,4 +38,4 @@ def _contents(value: Any) -> Collection[Any]:
         return [*value, *value.values()]
     # Not counted are the names of attributes, which all objects of a class share, and empty values,
     # most of which are shared too.
-    return [*filter(None, getattr(value, "__dict__", {}).values())]
+    return list(filter(None, getattr(value, "__dict__", {}).values()))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 
-from wove_http_dev.forks import forked_child_exits
+from wove_http_dev.forks import ForkedChildExits
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.threads import start_thread
@@ -62,7 +62,7 @@ class ThreadPool:
 
     def _run(self, execution: Execution, body: Callable[[], Outcome]) -> None:
         try:
-            with forked_child_exits():
+            with ForkedChildExits():
                 outcome = body()
             execution.settle(CANCELLED if execution.cancel_requested else outcome)
         except BaseException as exc:  # a bug of the service: the client gets an error for it
