@@ -325,9 +325,9 @@ class Injections:
     def _consider(self, injection: Injection, claim: Claim | None, plan: Plan) -> None:
         miss = injection.selector.mismatch(claim, injection.faults, self.clean)
         stages = [fault.stage for fault in injection.faults]
-        taken = next(filter(None, map(plan.injection, stages)), None)
+        taken = next(filter(None, map(plan.hit, stages)), None)
         if miss is None and taken is not None:
-            miss = f"an earlier injection took the request: {taken!r}"
+            miss = f"an earlier injection took the request: {taken.injection!r}"
         if miss is not None:
             injection._note(miss)
         elif injection._decide():

@@ -83,21 +83,20 @@ class Plan:
         """Let ``fault`` act, with numbers that depend on ``seed``."""
         self._hits[fault.stage] = Hit(fault, injection, seed)
 
+    def hit(self, stage: str) -> Hit | None:
+        """Return the fault that hits ``stage`` of the request; ``None`` if none does."""
+        return self._hits.get(stage)
+
     def fault(self, stage: str) -> Fault:
         """Return the fault to apply at ``stage`` of the request, or the null fault (which changes
         nothing) if none hits it there."""
         hit = self._hits.get(stage)
         return hit.fault if hit is not None else NO_FAULT
 
-    def injection(self, stage: str) -> Injection | None:
-        """Return the injection of the fault of ``stage``; ``None`` for the null fault."""
-        hit = self._hits.get(stage)
-        return hit.injection if hit is not None else None
-
     def wait(self, stage: str) -> Wait:
         """Return the function with which the fault of ``stage`` waits."""
         hit = self._hits.get(stage)
-        return hit.wait if hit is not None else _no_wait
+        return hit.wait if hit is not None else no_wait
 
     @property
     def names(self) -> list[str]:
@@ -114,7 +113,8 @@ class Plan:
         return [self._hits[stage] for stage in sorted(self._hits, key=STAGES.index)]
 
 
-def _no_wait(seconds: Duration | None) -> bool:
+def no_wait(seconds: Duration | None) -> bool:
+    """Return at once: the wait of the null fault."""
     return True
 
 

@@ -1,8 +1,7 @@
 """``Pipeline``: turns a request into a reply, without sockets.
 
 A request is authenticated, decoded, run or cancelled, and answered with event frames. A fault may
-change each of these stages; where none acts, the null fault is called, which changes nothing. The
-pickles in the body are loaded only after the request was accepted.
+change each of these stages. The pickles in the body are loaded only after the request was accepted.
 """
 
 from __future__ import annotations
@@ -14,17 +13,16 @@ from functools import partial
 from typing import Any
 
 from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
-from wove_http_dev.faults.fault import NO_FAULT
 from wove_http_dev.faults.injections import Injection, Injections
-from wove_http_dev.faults.plan import NO_PLAN, Plan
+from wove_http_dev.faults.plan import NO_PLAN, Hit, Plan, no_wait
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.claim import Claim
-from wove_http_dev.protocol.frames import CancelTask, Event, RunTask
+from wove_http_dev.protocol.frames import CancelTask, RunTask
 from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.runs.holds import Gates
-from wove_http_dev.runs.journal import Journal
+from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
@@ -131,13 +129,18 @@ class Pipeline:
         claim = Claim(request.body)
         exchange.method, exchange.target = request.method, self.journal.clean(request.target)
         exchange.body_size = len(request.body)
-        self.journal.record_headers(exchange, list(request.headers))
+        self.journal.record_headers(exchange, request.headers)
         plan = NO_PLAN
         try:
             if refusal is None:
                 plan = self.faults.plan_request(claim)
-                exchange.faults, exchange.drawn = plan.names, plan.drawn
-                reply = yield from self._answer(request, claim, plan, exchange, life, on_accepted)
+                if plan is not NO_PLAN:
+                    exchange.faults, exchange.drawn = plan.names, plan.drawn
+                answer = self._answer(request, claim, plan, exchange, on_accepted)
+                if isinstance(answer, RunTask):
+                    reply = yield from self._ran(request, answer, plan, exchange, life)
+                else:
+                    reply = answer
             else:
                 reply = self._refused(request, claim, refusal, exchange)
         except HungUpError:
@@ -147,7 +150,9 @@ class Pipeline:
         except BaseException as exc:  # a bug of the service or a fault may raise SystemExit too
             record_failure(self.journal, exc, exchange=exchange)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
-        reply = self._replied(request, claim, plan, exchange, reply)
+        hit = plan.hit("response")
+        if hit is not None:
+            reply = self._replied(request, claim, hit, exchange, reply)
         exchange.status = reply.status
         self.journal.update(exchange)
         return ServiceReply(reply, plan, exchange, self.journal)
@@ -163,16 +168,14 @@ class Pipeline:
         return reply
 
     def _replied(
-        self, request: Request, claim: Claim, plan: Plan, exchange: Exchange, reply: Reply
+        self, request: Request, claim: Claim, hit: Hit, exchange: Exchange, reply: Reply
     ) -> Reply:
         """Return what the fault of the stage ``response`` makes of ``reply``."""
         stage = ResponseStage(
-            request,
-            plan.wait("response"),
-            lambda: self.second_origin(claim.run_id or "", plan.injection("response")),
+            request, hit.wait, lambda: self.second_origin(claim.run_id or "", hit.injection)
         )
         try:
-            return _checked(plan.fault("response").on_reply(reply, stage))
+            return _checked(hit.fault.on_reply(reply, stage))
         except BaseException as exc:
             record_failure(self.journal, exc, exchange=exchange)
             return reply
@@ -183,11 +186,14 @@ class Pipeline:
         claim: Claim,
         plan: Plan,
         exchange: Exchange,
-        life: int,
         on_accepted: Callable[[], None],
-    ) -> Steps[Reply]:
-        stage = AuthStage(request, self.authenticator, plan.wait("auth"))
-        verdict = plan.fault("auth").on_auth(stage)
+    ) -> Reply | RunTask:
+        """Return the reply to a request, or the command whose task is to be run for it."""
+        hit = plan.hit("auth")
+        if hit is None:
+            verdict = self.authenticator.verify(request)
+        else:
+            verdict = hit.fault.on_auth(AuthStage(request, self.authenticator, hit.wait))
         if not verdict.accepted:
             return self._refused(request, claim, verdict, exchange)
         self._record_verdict(request, verdict, exchange)
@@ -211,7 +217,7 @@ class Pipeline:
             exchange.frame_type = "cancel_task"
             return self._cancelled(request, command, plan, exchange)
         exchange.frame_type = "run_task"
-        return (yield from self._ran(request, command, plan, exchange, life))
+        return command
 
     def _refused(
         self, request: Request, claim: Claim, verdict: Verdict, exchange: Exchange
@@ -232,15 +238,15 @@ class Pipeline:
     def _record_verdict(self, request: Request, verdict: Verdict, exchange: Exchange) -> None:
         exchange.accepted = verdict.accepted
         exchange.verdict = verdict
-        reason = self.journal.clean(verdict.reason)
-        quoted = "\n".join(verdict.passed)
+        reason, quoted = verdict.reason, "\n".join((verdict.reason, *verdict.passed))
         if (
             exchange.target != request.target
-            or reason != verdict.reason
+            or len(reason) > TEXT_LIMIT
             or self.journal.redact(quoted) != quoted
         ):
             # A secret, or what is too long, is where the verdict quotes it: in the target, a key
             # or a nonce.
+            reason = self.journal.clean(reason)
             exchange.verdict = replace(
                 verdict, reason=reason, passed=(), hint=None, would_match=None
             )
@@ -248,8 +254,10 @@ class Pipeline:
     def _ran(
         self, request: Request, command: RunTask, plan: Plan, exchange: Exchange, life: int
     ) -> Steps[Reply]:
+        forwarded = None
         if isinstance(self.runner, Forwarder):
             self.runner.refuse_loop(request)  # its run_id is still running here
+            forwarded = ForwardedCommand(request, command, exchange.upstream)
         run = Run(
             command.run_id,
             command.task_id,
@@ -266,50 +274,34 @@ class Pipeline:
         self.active.add(run, execution, life)
         self.journal.add_run(run)
         self.journal.announce(exchange)  # in case the process ends
-        outcome, stub_events = yield from self._outcome(
-            request, command, run, execution, plan, exchange, life
-        )
-        self.journal.finish(run, outcome)
-        note_upstream(exchange)
-        answer = upstream_answer(command, outcome) if stub_events is None else None
-        if answer is not None and answer.events is None:
-            return answer.reply()
-        events = answer.events if answer is not None else stub_events
-        if events is None:
-            events = outcome_events(command, outcome)
-        sent = plan.fault("events").on_events(
-            [dict(event) for event in events],
-            EventsStage(run, outcome, self.journal.beside, plan.wait("events")),
-        )
-        return events_reply(sent, exchange, answer, self.response_shape)
-
-    def _outcome(
-        self,
-        request: Request,
-        command: RunTask,
-        run: Run,
-        execution: Execution,
-        plan: Plan,
-        exchange: Exchange,
-        life: int,
-    ) -> Steps[tuple[Outcome, list[Event] | None]]:
-        """Return the run's outcome, once it has one, with the event frames that a stub gives in its
-        place."""
-        forwarded = ForwardedCommand(request, command, exchange.upstream)
-        stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
-        fault = plan.fault("run")
+        hit = plan.hit("run")
+        wait = no_wait if hit is None else hit.wait
+        stage = RunStage(self, command, run, execution, wait, life, forwarded)
         try:
-            if fault is NO_FAULT:  # a fault calls stage.proceed(), which blocks
+            if hit is None:  # a fault calls stage.proceed(), which blocks
                 outcome = yield from stage.steps()
             else:
-                outcome = fault.on_run(stage)
-            return outcome, stage.stub_events
+                outcome = hit.fault.on_run(stage)
         except BaseException:
             self.journal.lose(run)
             raise
         finally:
             run.cancel_requested |= execution.cancel_requested
             self.active.remove(run)
+        if hit is not None or run.cancel_requested:
+            self.journal.finish(run, outcome)
+        note_upstream(exchange)
+        answer = upstream_answer(command, outcome) if stage.stub_events is None else None
+        if answer is not None and answer.events is None:
+            return answer.reply()
+        events = answer.events if answer is not None else stage.stub_events
+        if events is None:
+            events = outcome_events(command, outcome)
+        hit = plan.hit("events")
+        if hit is not None:
+            events_stage = EventsStage(run, outcome, self.journal.beside, hit.wait)
+            events = hit.fault.on_events([dict(event) for event in events], events_stage)
+        return events_reply(events, exchange, answer, self.response_shape)
 
     def _cancelled(
         self, request: Request, command: CancelTask, plan: Plan, exchange: Exchange

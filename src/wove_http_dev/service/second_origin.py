@@ -121,7 +121,7 @@ class SecondOrigin:
         exchange = self._journal.open()
         exchange.method, exchange.target = request.method, self._journal.clean(request.target)
         exchange.body_size = len(request.body)
-        self._journal.record_headers(exchange, list(request.headers))
+        self._journal.record_headers(exchange, request.headers)
         exchange.status = 200
         path, _, query = request.target.partition("?")
         for injection, own in list(self._paths.items()):
