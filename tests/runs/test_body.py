@@ -153,7 +153,7 @@ class TestExceptions:
         gc.disable()
         try:
             execution = start(threads, function)
-            assert execution.ended.wait(TIMEOUT)
+            assert execution.wait_for_end(TIMEOUT)
         finally:
             gc.enable()
         assert [reference() for reference in locals_of_bodies] == [None]

@@ -34,7 +34,7 @@ class TestCancel:
         """An async body ends after a cancel."""
         execution = started(threads, function)
         execution.cancel(wait_for_end=wait_for_end)
-        assert execution.ended.wait(TIMEOUT)
+        assert execution.wait_for_end(TIMEOUT)
 
     @pytest.mark.parametrize("function", [waits_for_ever, refuses_to_stop])
     def test_async_body_is_cancelled(
@@ -62,7 +62,7 @@ class TestCancel:
         execution = started(threads, blocked)
         execution.cancel(wait_for_end=False)
         release.set()
-        execution.ended.wait(TIMEOUT)
+        execution.wait_for_end(TIMEOUT)
         assert execution.outcome == CANCELLED
 
     def test_sync_body_is_waited_for(self, threads: ThreadPool) -> None:
@@ -83,7 +83,7 @@ class TestCancel:
         execution = started(threads, blocked)
         execution.cancel(wait_for_end=True)
         release.set()
-        execution.ended.wait(TIMEOUT)
+        execution.wait_for_end(TIMEOUT)
         assert not execution.abandoned
 
     @pytest.mark.parametrize("wait_for_end", [True, False])
@@ -98,7 +98,7 @@ class TestCancel:
         """The end of a body that never began is not waited for."""
         execution = Execution("body")
         execution.cancel(wait_for_end=wait_for_end)
-        assert execution.ended.is_set()
+        assert execution.ended
 
     def test_body_not_begun_is_not_abandoned(self) -> None:
         """A body that never began is not marked as abandoned."""
@@ -110,7 +110,7 @@ class TestCancel:
         """Who waits for the outcome finds the body marked as abandoned."""
         execution, found = Execution("body"), []
         assert execution.begin()
-        monkeypatch.setattr(execution.settled, "set", lambda: found.append(execution.abandoned))
+        monkeypatch.setattr(execution, "_notify", lambda: found.append(execution.abandoned))
         execution.cancel(wait_for_end=False)
         assert found == [True]
 
@@ -124,7 +124,7 @@ class TestCancel:
     def test_after_the_end(self, threads: ThreadPool) -> None:
         """A cancel after the end changes nothing."""
         execution = start(threads, name_of_thread)
-        execution.ended.wait(TIMEOUT)
+        execution.wait_for_end(TIMEOUT)
         execution.cancel(wait_for_end=False)
         assert not execution.cancel_requested
 
@@ -169,7 +169,7 @@ class TestWithdraw:
         """A body that could be withdrawn has ended."""
         execution.on_withdraw(lambda: True)
         execution.cancel(wait_for_end=True)
-        assert execution.ended.is_set()
+        assert execution.ended
 
     def test_not_abandoned(self, execution: Execution) -> None:
         """A body that could be withdrawn is not abandoned."""
@@ -181,7 +181,7 @@ class TestWithdraw:
         """A body that could be withdrawn is not counted before the outcome is known."""
         settled = []
         execution.on_withdraw(lambda: True)
-        execution.uncount = lambda: settled.append(execution.settled.is_set())
+        execution.uncount = lambda: settled.append(execution.outcome is not None)
         execution.cancel(wait_for_end=False)
         assert settled == [False]
 
@@ -215,7 +215,7 @@ class TestWithdraw:
         """A body that runs has not ended."""
         execution.on_withdraw(lambda: False)
         execution.cancel(wait_for_end=True)
-        assert not execution.ended.is_set()
+        assert not execution.ended
 
 
 class TestForwarding:
@@ -277,5 +277,5 @@ def test_where_it_was() -> None:
     """A body that has ended is nowhere."""
     execution = Execution("body")
     execution.where = "in process 4711"
-    execution.ended.set()
+    execution.end()
     assert execution.stack() == ""

@@ -43,7 +43,7 @@ class TestThreads:
         names = set()
         for _ in range(100):
             execution = start(threads, name_of_thread)
-            execution.ended.wait(TIMEOUT)
+            execution.wait_for_end(TIMEOUT)
             names.add(result_of(execution.outcome))
         assert len(names) < 100
 
@@ -64,7 +64,7 @@ class TestThreads:
     def test_gone_after_stop(self) -> None:
         """After ``stop()`` the pool has no thread."""
         threads = ThreadPool("stopped-pool")
-        start(threads, name_of_thread).ended.wait(TIMEOUT)
+        start(threads, name_of_thread).wait_for_end(TIMEOUT)
         threads.stop(TIMEOUT)
         names = [thread.name for thread in threading.enumerate()]
         assert not [name for name in names if name.startswith("stopped-pool")]

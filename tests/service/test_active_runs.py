@@ -78,7 +78,7 @@ def test_cancel_while_the_body_returns(active: ActiveRuns) -> None:
     active.add(run, execution, active.life)
     execution.begin()
     execution.settle(Outcome("result"))
-    execution.on_cancel(execution.ended.set)  # the thread ends after the cancel has come
+    execution.on_cancel(execution.end)  # the thread ends after the cancel has come
     command = CancelTask(run.run_id, cancel_mode="require_ack")
     assert active.cancel(command) == ([], True)
 

@@ -186,7 +186,7 @@ class SchedulerLink:
             future.cancel()  # so that Dask neither keeps the task nor runs it again
             if ended is not None:
                 return _worker_lost(ended)
-            execution.left_running = not execution.ended.is_set()
+            execution.left_running = not execution.ended
             return CANCELLED
         finally:
             self._waiting.pop(key, None)
@@ -204,7 +204,7 @@ class SchedulerLink:
 
     def _end_of(self, execution: Execution, inbox: SimpleQueue[RunMessage]) -> RunMessage:
         """Wait for the task's end, or until the execution was cancelled and is not waited for."""
-        while not execution.settled.is_set():
+        while execution.outcome is None:
             try:
                 message = inbox.get(timeout=CANCEL_POLL if execution.cancel_requested else None)
             except Empty:

@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 class Execution:
     """One execution of a task's body.
 
-    The event ``settled`` is set when the outcome is known; the event ``ended`` is set when the body
-    has ended, which is later than that if the body was abandoned. ``kills`` is that of the runner:
-    whether a cancel ends the body.
+    ``outcome`` is set when it is known; ``ended`` is true when the body has ended, which is later
+    than that if the body was abandoned. ``kills`` is that of the runner: whether a cancel ends the
+    body.
     """
 
     def __init__(self, name: str, *, kills: bool = False) -> None:
         self.name = name
         self.kills = kills
-        self.settled = threading.Event()
-        self.ended = threading.Event()
+        self.ended = False
         self.outcome: Outcome | None = None
         self.cancel_requested = False
         self.abandoned = False
@@ -47,6 +46,8 @@ class Execution:
         self._replace: Callable[[], None] | None = None
         self._begun = False
         self._lock = threading.Lock()
+        self._changed: threading.Condition | None = None
+        """Made by the first thread that waits: for most executions, none does."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._thread: int | None = None
@@ -74,8 +75,8 @@ class Execution:
                 return False
             self.outcome = outcome
             self._replace = None
-        self.settled.set()
-        return True
+            self._notify()
+            return True
 
     def replace_on_cancel(self, replace: Callable[[], None]) -> None:
         """Call ``replace`` if a cancel sets the outcome before the body, which runs in the thread
@@ -88,8 +89,29 @@ class Execution:
     def wait(self, timeout: float | None = None) -> Outcome | None:
         """Block until there is an outcome and return it; ``None`` if there is none after
         ``timeout`` seconds."""
-        self.settled.wait(timeout)
+        self._wait_until(lambda: self.outcome is not None, timeout)
         return self.outcome
+
+    def end(self) -> None:
+        """Note that the body has ended."""
+        with self._lock:
+            self.ended = True
+            self._notify()
+
+    def wait_for_end(self, timeout: float) -> bool:
+        """Block until the body has ended, for at most ``timeout`` seconds; return whether it
+        has."""
+        return self._wait_until(lambda: self.ended, timeout)
+
+    def _wait_until(self, condition: Callable[[], bool], timeout: float | None) -> bool:
+        with self._lock:
+            if self._changed is None:
+                self._changed = threading.Condition(self._lock)
+            return self._changed.wait_for(condition, timeout)
+
+    def _notify(self) -> None:
+        if self._changed is not None:
+            self._changed.notify_all()
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` when the execution is cancelled, or now if it already was."""
@@ -141,7 +163,7 @@ class Execution:
         its own outcome is dropped.
         """
         with self._lock:
-            if self.outcome is not None and self.ended.is_set():
+            if self.outcome is not None and self.ended:
                 return
             self.cancel_requested = True
             callbacks, self._on_cancel = self._on_cancel, []
@@ -152,7 +174,7 @@ class Execution:
         if not wait_for_end or not begun:
             self.abandon(outcome)
         if not begun:
-            self.ended.set()
+            self.end()
         for callback in callbacks:
             callback()
         if loop is not None and task is not None:
@@ -165,10 +187,10 @@ class Execution:
         """Return where the body is at this moment, as the lines of a traceback, or in words if it
         does not run in a thread of this process; empty if it does not run."""
         if self.where:
-            return "" if self.ended.is_set() else f"{self.where}\n"
+            return "" if self.ended else f"{self.where}\n"
         with self._lock:
             task, thread = self._task, self._thread
-        if thread is None or self.ended.is_set():
+        if thread is None or self.ended:
             return ""
         return (task and stack_of_task(task)) or stack_of_thread(thread)
 
@@ -179,13 +201,13 @@ class Execution:
             if self.outcome is not None:
                 return
             self.outcome = outcome
-            self.abandoned = self._begun and not self.kills and not self.ended.is_set()
+            self.abandoned = self._begun and not self.kills and not self.ended
             if self._replace is not None:
                 with suppress(NoThreadError):
                     self._replace()
                     self.replaced = True
                 self._replace = None
-        self.settled.set()  # last: who waits for it reads ``abandoned``
+            self._notify()
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run ``coroutine`` on a new event loop in this thread and return its result.

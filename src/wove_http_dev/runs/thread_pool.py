@@ -28,7 +28,8 @@ class ThreadPool:
         self._lock = threading.Lock()
         self._idle: list[SimpleQueue[Job | None]] = []
         self._threads: set[threading.Thread] = set()
-        self._executions: dict[Execution, None] = {}
+        self._executions: dict[Execution, threading.Thread | None] = {}
+        """Each with the thread in which it runs, unless that is one of the pool."""
         self._count = 0
         self._open = True
 
@@ -48,16 +49,10 @@ class ThreadPool:
         """Run ``body`` in this thread, and settle ``execution`` with its outcome. Return whether
         this thread goes on; if not, a cancel came before, and ``go_on`` is called, or was, in a
         thread of the pool."""
-        thread = threading.current_thread()
         with self._lock:
-            self._executions[execution] = None
-            ours = thread in self._threads
-            self._threads.add(thread)  # stop() waits for it
+            self._executions[execution] = threading.current_thread()  # stop() waits for it
         execution.replace_on_cancel(partial(self.submit, go_on))
         self._run(execution, body)
-        if not ours:
-            with self._lock:
-                self._threads.discard(thread)
         return not execution.replaced
 
     def _run(self, execution: Execution, body: Callable[[], Outcome]) -> None:
@@ -69,7 +64,7 @@ class ThreadPool:
             execution.settle(error_outcome(exc, source="worker"))
         finally:
             if not execution.left_running:
-                execution.ended.set()
+                execution.end()
             self._forget(execution)
 
     def _forget(self, execution: Execution) -> None:
@@ -121,7 +116,7 @@ class ThreadPool:
             while self._idle:
                 self._idle[-1].put(None)
                 self._idle.pop()  # after the put(): a stop that Ctrl-C interrupts is called again
-            threads = list(self._threads)
+            threads = {*self._threads, *filter(None, self._executions.values())}
         deadline = time.monotonic() + timeout
         for thread in threads:
             if thread is not threading.current_thread():

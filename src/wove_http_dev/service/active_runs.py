@@ -91,7 +91,7 @@ class ActiveRuns:
             return [], False
         execution.cancel(wait_for_end=True)
         grace = KILL_GRACE if execution.kills else CANCEL_GRACE
-        outcome = execution.wait(grace) if execution.ended.wait(grace) else None
+        outcome = execution.wait(grace) if execution.wait_for_end(grace) else None
         # A body that had returned when the cancel came has its own outcome, which its run has got.
         if outcome is not None and outcome.kind == CANCELLED.kind:
             return [frames.task_cancelled(run.run_id, run.task_id)], True

@@ -144,7 +144,7 @@ class RunStage:
                 return CANCELLED if is_over() else body()
 
         def is_over() -> bool:
-            return execution.cancel_requested or execution.settled.is_set()
+            return execution.cancel_requested or execution.outcome is not None
 
         return service.execute(
             self.run,
