@@ -76,6 +76,12 @@ def test_an_outline_has_the_beginning_of_long_arguments() -> None:
     assert outline == {**whole, "args_pickle": whole["args_pickle"][: commands.SEEN]}
 
 
+def test_an_outline_has_no_blanks_before_the_last_brace() -> None:
+    """The blanks that make a body long are left out of its outline."""
+    body = commands.encode(commands.run_frame(tasks.echo))
+    assert commands.outline(body[:-1].ljust(2**21) + b"}") == body
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import select
 import socket
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from tests.conformance.worker import hostile
 from tests.conformance.worker.hostile import HostileService
+from tests.support import TIMEOUT
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.wire import (
     AnswerTimeout,
@@ -176,3 +179,40 @@ def test_an_answer_says_whether_the_service_is_old(version: bytes, old: bool) ->
         sock.sendall(version + b" 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     assert answered(script).old is old
+
+
+def test_no_further_pieces_are_sent_once_an_answer_has_begun() -> None:
+    """A service that answers before it has all pieces gets no further ones; the answer is read
+    whole, and what was sent is observed as one."""
+    observed: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        with server.accept()[0] as peer:
+
+            def pieces() -> Iterator[bytes]:
+                yield b"first"
+                peer.sendall(b"HTTP/1.1 431 No\r\nContent-Length: 2\r\n\r\n{}")
+                assert select.select([client], [], [], TIMEOUT)[0]
+                yield b"second"
+                yield b"third"
+
+            connection = Connection(
+                lambda _: client, Deadline(10), lambda connection, data: observed.append(data)
+            )
+            connection.send_until_answered(pieces(), Deadline(10))
+            answer = connection.answer(Deadline(10))
+            connection.close()
+    assert (answer.status, answer.body, observed) == (431, b"{}", [b"firstsecond"])
+
+
+def test_no_further_pieces_are_sent_on_a_connection_that_was_reset() -> None:
+    """A service that resets the connection gets no further pieces, and the reset is reported."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        hostile.resets_at_once(server.accept()[0])
+    assert select.select([client], [], [], TIMEOUT)[0]
+    connection = Connection(lambda _: client, Deadline(10))
+    connection.send_until_answered(itertools.repeat(b"x"), Deadline(10))
+    with pytest.raises(NoAnswer, match="the connection was reset"):
+        connection.answer(Deadline(10))
+    connection.close()

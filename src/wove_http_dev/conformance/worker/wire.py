@@ -16,7 +16,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
@@ -205,6 +205,20 @@ class Connection:
         """Send ``data``. No error is raised if the service closes the connection meanwhile, because
         an answer may have arrived before; if none has, :meth:`answer` raises the error."""
         self._observer(self, data)
+        self._send(data, deadline)
+
+    def send_until_answered(self, pieces: Iterable[bytes], deadline: Deadline) -> None:
+        """Send ``pieces`` one after the other, but no further ones once an answer has begun or the
+        service has closed the connection. They are observed as one, when the last was sent."""
+        sent = []
+        for piece in pieces:
+            sent.append(piece)
+            if not self._send(piece, deadline) or self._has_begun():
+                break
+        self._observer(self, b"".join(sent))
+
+    def _send(self, data: bytes, deadline: Deadline) -> bool:
+        """Send ``data``; return whether all of it could be sent."""
         view = memoryview(data)
         try:
             while view:
@@ -213,7 +227,8 @@ class Connection:
         except ConnectionError as exc:
             self._broke = exc
         except OSError:
-            return
+            return False
+        return not view
 
     def answer(
         self, deadline: Deadline, method: str = "POST", *, more: bool = False
@@ -263,6 +278,19 @@ class Connection:
             self._sock.settimeout(deadline.left())
             self._next = _explained(lambda: self._sock.recv(1024), deadline)
         return self._next
+
+    def _has_begun(self) -> bool:
+        """Return, without waiting, whether an answer has begun or the connection has ended."""
+        try:
+            self._sock.setblocking(False)
+            self._next = self._sock.recv(1024)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except ConnectionError as exc:
+            self._broke = exc
+        except OSError:  # answer() gets it again, and explains it
+            pass
+        return True
 
     def end(self) -> None:
         """Send the end of the stream; what the service sends can still be read. Not for TLS."""

@@ -4,17 +4,21 @@ sent again at its end."""
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import cancelling
 from wove_http_dev.conformance.worker.context import AcceptedRequest, CaseContext
-from wove_http_dev.conformance.worker.wire import HttpResponse
+from wove_http_dev.conformance.worker.wire import ConnectionClosed, HttpResponse, NoAnswer
 
 OTHERS, OTHERS_TIME = 600, 2.0
 """The least number of other requests between a request and its late replay, and the seconds after
 which no more of them are sent."""
+SHARED = 20
+"""How many of them share a connection, if the service keeps it open, because a TLS handshake costs
+more than a request. All on one would reach only one process of the service."""
 LATE = 1.1
 """The least number of seconds between a request and its late replay."""
 
@@ -54,9 +58,27 @@ def _replay(check: CaseContext, first: AcceptedRequest) -> HttpResponse:
     """Send ``first`` again, late enough and after enough other requests, and return the answer."""
     ends = time.monotonic() + check.silence(OTHERS_TIME)
     while _since(check, first) < OTHERS and time.monotonic() < ends:
-        check.ask("a good cancel_task", *cancelling(check))
+        _send_others(check)
     time.sleep(max(0.0, first.time + LATE * check.session.silence - time.monotonic()))
     return check.ask("a late replay", first.body, first.headers)
+
+
+def _send_others(check: CaseContext) -> None:
+    """Send other requests on one connection, until the service closes it or ``SHARED`` of them have
+    been answered."""
+    answered = 0
+    try:
+        with closing(check.service.connect(check.deadline())) as connection:
+            while answered < SHARED:
+                body, headers = cancelling(check)
+                deadline = check.deadline()
+                connection.send(check.service.request(body, headers, keep=True), deadline)
+                if connection.answer(deadline).closes:
+                    return
+                answered += 1
+    except NoAnswer as exc:
+        if not answered or not isinstance(exc, ConnectionClosed):
+            raise CaseFailed(f"a good cancel_task: {exc}") from exc
 
 
 def _since(check: CaseContext, first: AcceptedRequest) -> int:
