@@ -131,12 +131,15 @@ class Journal:
     def record_headers(self, exchange: Exchange, headers: Iterable[tuple[str, str]]) -> None:
         """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
         kept = list(islice(headers, HEADERS_KEPT))
-        lines = [
-            f"{name[:NAME_LIMIT]}: {REDACTED if _is_private(name) else value}"
-            for name, value in kept
-        ]
-        head = "\n".join(lines)
-        if len(head) > TEXT_LIMIT or self.redact(head) != head:  # seldom
+        head = header_lines(kept)
+        names = dict(kept)
+        # Of all at once, and only for a short head: is_private() remembers what it was asked for.
+        if (
+            len(head) > TEXT_LIMIT
+            or max(map(len, names), default=0) > NAME_LIMIT
+            or is_private("\n".join(names))
+            or self.redact(head) != head
+        ):
             head = header_lines([self._redact(name, value) for name, value in kept])
         exchange.head = head
 
@@ -158,7 +161,7 @@ class Journal:
         return replace_cut_secrets(self.redact(text), self._secrets, REDACTED)
 
     def _redact(self, name: str, value: str) -> tuple[str, str]:
-        private = _is_private(name) or self.redact(value) != value
+        private = len(name) > NAME_LIMIT or is_private(name) or self.redact(value) != value
         return name[:NAME_LIMIT], REDACTED if private else value[:TEXT_LIMIT]
 
     def announce(self, exchange: Exchange) -> None:
@@ -451,11 +454,6 @@ class Journal:
         if len(lines) > limit:
             head += f", the last {limit} of them"
         return "\n".join([head, *(f"  {line}" for line in lines[-limit:])])
-
-
-def _is_private(name: str) -> bool:
-    # Not asked for a long name: is_private() remembers the names that it was asked for.
-    return len(name) > NAME_LIMIT or is_private(name)
 
 
 def _elapsed() -> float:

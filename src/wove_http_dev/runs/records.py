@@ -190,7 +190,7 @@ class Exchange:
 def header_lines(headers: Iterable[tuple[str, str]]) -> str:
     """Return headers as the text of :attr:`Exchange.head`: the journal measures one text in less
     time than many pairs."""
-    return "\n".join([f"{name}: {value}" for name, value in headers])
+    return "\n".join(map(": ".join, headers))
 
 
 def shortened_line(text: str) -> str:
