@@ -12,7 +12,7 @@ from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.retention import VIOLATION_LIMIT, size_of_exchange
+from wove_http_dev.runs.retention import VIOLATION_LIMIT, size_of_exchange, size_of_run
 from wove_http_dev.runs.sizes import size_of
 
 LARGE = 100_000
@@ -220,7 +220,7 @@ class TestPayloads:
         journal, ended = Journal(), make_run(run_id="x" * LARGE)
         journal.add_run(ended)
         journal.finish(ended, CANCELLED)
-        assert journal.size == size_of(ended)
+        assert journal.size == size_of_run(ended)
 
     def test_oldest_callable_is_dropped(self) -> None:
         """Over the byte limit the oldest run's function is dropped."""

@@ -9,13 +9,21 @@ import pytest
 
 from tests.run_records import make_run, returned
 from wove_http_dev.protocol.authenticator import Verdict
+from wove_http_dev.runs.capture import Capture
 from wove_http_dev.runs.forwarding import UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
-from wove_http_dev.runs.retention import size_of_exchange
+from wove_http_dev.runs.retention import size_of_exchange, size_of_run
 from wove_http_dev.runs.sizes import size_of
 
 LONG = "x" * 10_000
+
+
+def run_with(**attributes: Any) -> Run:
+    """A run with these attributes."""
+    run = make_run()
+    vars(run).update(attributes)
+    return run
 
 
 @pytest.mark.parametrize(
@@ -28,9 +36,6 @@ LONG = "x" * 10_000
         {LONG},
         {LONG: 1},
         {"a": {"b": [LONG]}},
-        make_run(run_id=LONG),
-        make_run(LONG),
-        make_run(args_pickle=LONG.encode()),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -64,18 +69,33 @@ def test_text_of_an_exchange_is_counted(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome",
+    "run",
     [
-        returned(LONG),
-        Outcome("error", error={"traceback": LONG}),
-        Outcome("error", exception_pickle=LONG.encode()),
+        make_run(run_id=LONG),
+        make_run(LONG),
+        make_run(args_pickle=LONG.encode()),
+        make_run(callable_pickle=LONG.encode()),
+        run_with(args_text=LONG),
+        run_with(delivery={"x": LONG}),
+        run_with(_outcome=returned(LONG)),
+        run_with(_outcome=Outcome("result", result_text=LONG)),
+        run_with(_outcome=Outcome("error", error={"traceback": LONG})),
+        run_with(_outcome=Outcome("error", error={}, exception_pickle=LONG.encode())),
+        run_with(_outcome=Outcome("error", error={}, place=LONG)),
     ],
 )
-def test_outcome_is_counted(outcome: Outcome) -> None:
-    """What a run returned or raised is counted."""
-    run: Run = make_run()
-    run._outcome = outcome
-    assert size_of(run) > len(LONG)
+def test_part_of_a_run_is_counted(run: Run) -> None:
+    """A payload or text of a run is counted, by the measure of runs too."""
+    for size in (size_of(run), size_of_run(run)):
+        assert len(LONG) <= size < len(LONG) + 5000
+
+
+def test_output_is_counted() -> None:
+    """What a run has printed is counted."""
+    run = make_run()
+    run._capture = Capture(str)
+    run._capture.write(LONG.encode())
+    assert len(LONG) < size_of_run(run) < len(LONG) + 5000
 
 
 def test_wide_characters() -> None:

@@ -73,6 +73,9 @@ class Capture:
                 self._complete = False
                 del self._end[:-KEPT]
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + len(self._begin) + len(self._end)
+
     def leave_out(self, characters: int) -> None:
         """Count ``characters`` that the run has written and that were dropped before they came
         here: what follows is the end."""

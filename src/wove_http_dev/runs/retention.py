@@ -16,21 +16,28 @@ from wove_http_dev.runs.sizes import size_of
 
 VIOLATION_LIMIT = 100
 """Refusals, and as many failures of the service, that are kept for strict mode."""
-_EMPTY = size_of(Exchange(0, 0.0))
+_EXCHANGE = size_of(Exchange(0, 0.0))
+_RUN = size_of(Run("", "", delivery={}, initial_value=False, args_pickle=b"", received=0.0))
 
 
 def size_of_exchange(exchange: Exchange) -> int:
-    """Return about as many bytes as ``size_of`` does, from what can be large: to look for that
-    would take five times as long, at each request."""
-    texts = [exchange.method, exchange.target, exchange.head, exchange.run_id, exchange.task_id]
-    texts += [exchange.refusal, exchange.error, *exchange.events]
-    verdict = exchange.verdict
-    if verdict is not None:
-        texts += [verdict.reason, verdict.hint, verdict.would_match, *verdict.passed]
-    size = _EMPTY + sum(map(getsizeof, texts))
-    if exchange.faults or exchange.upstream:
-        size += size_of((exchange.faults, exchange.drawn, exchange.upstream))
-    return size
+    """Return the bytes that ``exchange`` takes, by what can be large: ``size_of``, which looks for
+    that, takes five times as long."""
+    e, v = exchange, exchange.verdict
+    quoted = () if v is None else (v.reason, v.hint, v.would_match, *v.passed)
+    texts = (e.method, e.target, e.head, e.run_id, e.task_id, e.refusal, e.error, *e.events)
+    rest = filter(None, (e.faults, e.drawn, e.upstream))
+    return _EXCHANGE + sum(map(getsizeof, (*texts, *quoted))) + sum(map(size_of, rest))
+
+
+def size_of_run(run: Run) -> int:
+    """Return the bytes that ``run`` takes, by what can be large."""
+    outcome = run._outcome
+    ended = () if outcome is None else vars(outcome).values()
+    given = (run.run_id, run.task_id, run._args_pickle, run._callable_pickle)
+    parts = (*given, *ended, run.args_text, run._capture)
+    rest = filter(None, (run.delivery, outcome and outcome.error))
+    return _RUN + sum(map(getsizeof, parts)) + sum(map(size_of, rest))
 
 
 class Retention:
@@ -88,7 +95,7 @@ class Retention:
         if not self._count:
             return
         self._exchanges[exchange.number] = exchange
-        self._count_exchange(exchange, _EMPTY)
+        self._count_exchange(exchange, _EXCHANGE)
         if len(self._exchanges) > self._count:
             self._forget_exchange()
         self._make_room()
@@ -152,7 +159,7 @@ class Retention:
     def measure_run(self, run: Run) -> None:
         """Measure ``run`` again, which has changed or ended; do nothing if it was removed."""
         if run in self._run_sizes:
-            self._keep_run(run, size_of(run))
+            self._keep_run(run, size_of_run(run))
 
     def _keep_run(self, run: Run, size: int) -> None:
         self._with_payload.pop(run, None)
@@ -178,7 +185,7 @@ class Retention:
         if len(self._with_payload) > 1:
             run = self._with_payload.popitem(last=False)[0]
             run._drop_payloads()
-            self._count_run(run, size_of(run))
+            self._count_run(run, size_of_run(run))
         elif len(self._ended) > 1:
             self._forget_run()
         else:

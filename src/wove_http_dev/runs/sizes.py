@@ -1,4 +1,4 @@
-"""Measures how many bytes of memory a record takes; every limit in bytes uses this measure."""
+"""Measures how many bytes of memory a value takes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
         seen.add(id(each))
         contents = _contents(each)
         total += sum(map(getsizeof, contents))
-        if not _FLAT.issuperset(map(type, contents)):
-            found += [one for one in contents if type(one) not in _FLAT]
+        found += [one for one in contents if type(one) not in _FLAT]
     return total
 
 
