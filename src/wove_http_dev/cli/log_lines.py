@@ -58,52 +58,71 @@ class TextLines:
     write; with ``color``, for a terminal that shows colours."""
 
     def __init__(self, *, encoding: str = "utf-8", color: bool = False, width: int = WIDTH) -> None:
-        self._width = width
+        self._room = width - _CLOCK_WIDTH
+        self._third = width // 3
+        self._name_width = min(_NAME_WIDTH, width // 3)
         self._encoding = encoding
         self._color = color
 
     def line(self, entry: Entry) -> str:
         """Return ``entry`` as one line."""
         word, style = _WORDS[entry.get("state") or entry["event"]]
-        name = self._name(entry)
-        head = f"{word:<10} {name}  " if name else f"{word:<10} "
-        notes = "  ".join(["", *(self._shown(note) for note in _notes(entry))])
-        given, outcome = (self._shown(text) for text in _texts(entry))
-        room = self._width - _CLOCK_WIDTH - columns(head)
-        # The notes may have what the texts leave, and the texts leave all but a third of the line.
-        left = room - min(columns(given) + columns(outcome) + len(" -> "), self._width // 3)
-        tail = cut(notes, max(left, self._width // 3))
-        text = f"{head}{_joined(given, outcome, room - columns(tail))}".rstrip()
+        name, (given, outcome), notes = _name(entry), _texts(entry), _notes(entry)
+        tail = "  ".join(["", *notes])
+        text = _joined(_head(word, *name), given, outcome) + tail
+        # Most lines are as they will be shown: only others are taken apart.
+        if len(text) > self._room or len(name[0]) > self._name_width or not _is_plain(text):
+            task, run = map(self._shown, name)
+            tail = "  ".join(["", *map(self._shown, notes)])
+            head = _head(word, cut(task, self._name_width), run)
+            text = self._fitted(head, self._shown(given), self._shown(outcome), tail)
         clock = f"{time_of_day(entry['time'])}  "
         if not self._color:
-            return f"{clock}{text}{tail}"
-        return f"\x1b[{_DIM}m{clock}\x1b[0;{style}m{word}\x1b[0m{text[len(word) :]}{tail}"
+            return clock + text
+        return f"\x1b[{_DIM}m{clock}\x1b[0;{style}m{word}\x1b[0m{text[len(word) :]}"
 
     def _shown(self, text: str) -> str:
-        if len(text) <= _SHOWN and text.isascii() and text.isprintable():
+        if len(text) <= _SHOWN and _is_plain(text):
             return text  # as below, in an eighth of the time
         # Cut before it is escaped as well, so that a long text is not escaped first.
         text = printable(cut(text, _SHOWN)).replace("…", "...")
         return text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
-    def _name(self, entry: Entry) -> str:
-        """Return which run or request the entry is about."""
-        run_id, task = entry.get("run_id"), entry.get("task_id")
-        if not task and not run_id:
-            return self._cut_name(f"{entry.get('method', '')} {entry.get('target', '')}".strip())
-        return f"{self._cut_name(task or '?')} {self._shown(short_id(run_id or ''))}".rstrip()
+    def _fitted(self, head: str, given: str, outcome: str, tail: str) -> str:
+        """Return the line with ``given``, ``outcome`` and ``tail`` cut as far as needed."""
+        room = self._room - columns(head)
+        # The tail may have what the texts leave, and the texts leave all but a third of the line.
+        left = room - min(columns(given) + columns(outcome) + len(" -> "), self._third)
+        tail = cut(tail, max(left, self._third))
+        room -= columns(tail)
+        if given and outcome:
+            given = cut(given, max(room // 3, room - columns(outcome) - len(" -> ")))
+            outcome = cut(outcome, room - columns(given) - len(" -> "))
+        else:
+            given, outcome = cut(given, room), cut(outcome, room - len("-> "))
+        return _joined(head, given, outcome) + tail
 
-    def _cut_name(self, name: str) -> str:
-        return cut(self._shown(name), min(_NAME_WIDTH, self._width // 3))
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
-def _joined(given: str, outcome: str, room: int) -> str:
-    """Return ``given -> outcome``, cut to ``room`` columns."""
-    if given and outcome:
-        given = cut(given, max(room // 3, room - columns(outcome) - 4))
-        outcome = cut(outcome, room - columns(given) - 4)
-        return f"{given} -> {outcome}"
-    return cut(given or (outcome and f"-> {outcome}"), room)
+def _name(entry: Entry) -> tuple[str, str]:
+    """Return which run or request the entry is about: the task and the short id of the run."""
+    run_id, task = entry.get("run_id"), entry.get("task_id")
+    if not task and not run_id:
+        return f"{entry.get('method', '')} {entry.get('target', '')}".strip(), ""
+    return task or "?", short_id(run_id or "")
+
+
+def _head(word: str, task: str, run: str) -> str:
+    name = f"{task} {run}".rstrip()
+    return f"{word:<10} {name}  " if name else f"{word:<10} "
+
+
+def _joined(head: str, given: str, outcome: str) -> str:
+    arrow = " -> " if given and outcome else "-> " if outcome else ""
+    return f"{head}{given}{arrow}{outcome}".rstrip()
 
 
 def _texts(entry: Entry) -> tuple[str, str]:
