@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -37,9 +38,13 @@ def pool() -> Iterator[Executor]:
         yield executor
 
 
-BEFORE_THE_BODY = ("auth.*", "limits.0[16]")
-"""Cases about what the service does before it has a body to run, which is the same with every
-runner: ``test_healthy`` runs them."""
+BEFORE_THE_BODY = (
+    *("auth.*", "transport.0[124-7]", "transport.[12]*"),
+    *("limits.0[1236]", "limits.1[1-5]", "frames.25"),
+)
+"""Cases about what the service does before it has a body to run, and with the connection after it,
+which is the same with every runner: ``test_healthy`` runs them. (Which run a cancel_task means,
+``frames.25`` asks; with processes, each of its 14 cancels costs the start of a new one.)"""
 
 
 def in_parts(count: int) -> pytest.MarkDecorator:
@@ -100,57 +105,50 @@ def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
 
 BEFORE_UPSTREAM = (*BEFORE_THE_BODY, "limits.07")
 """Those cases, and the one about the process of the worker in front."""
-OF_THE_CORE = ("frames.*", "errors.*")
-"""Cases about what is in the answers. Those of all reference workers are made by ``worker_core``,
-and ``test_healthy`` checks what each server sends of them, so they are forwarded from one."""
+OF_EACH_SERVER = ("cancel.*", "concurrency.*", "run.07", "limits.0[45]", "transport.0[389]")
+"""Cases about requests that reach a server at once, one after the other, large or cut off. What the
+others ask for, all reference workers do in ``worker_core``, and ``test_healthy`` checks what each
+server sends of it, so that the others are forwarded to one."""
+BEHIND = [
+    *(("stdlib", "https", tuple(ids)) for ids in parts(WORKER_CASES, 2)),
+    ("flask", "http", OF_EACH_SERVER),
+    ("fastapi", "http", OF_EACH_SERVER),
+]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[("stdlib", "https"), ("flask", "http"), ("fastapi", "http")],
-    ids=lambda param: "-".join(param),
+@pytest.mark.parametrize(
+    ("name", "scheme", "globs"),
+    BEHIND,
+    ids=lambda each: each if isinstance(each, str) else f"{each[0]}-and-others",
 )
-def upstream(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    wove_http_ca: CertificateAuthority,
-) -> Iterator[tuple[str, dict[str, object]]]:
-    """A reference worker that runs: its name, and the options of a worker in front of it. The parts
-    of a check share it, because to start one takes as much as a quarter of the check."""
-    name, scheme = request.param
-    for module in references.NEEDS[name]:
-        pytest.importorskip(module)
-    port = free_port()
-    tls: tuple[object, ...] = ()
-    if scheme == "https":
-        cert, key = references.certificate(wove_http_ca, tmp_path_factory.mktemp("upstream"))
-        tls = ("--cert", cert, "--key", key)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
-        with ServiceCommand(references.command(name, port, *tls), "localhost", port):
-            options: dict[str, object] = {
-                "upstream": f"{scheme}://localhost:{port}/wove/tasks",
-                "upstream_security": "env:WOVE_WORKER_SECRET",
-                "upstream_ca_file": wove_http_ca.cert_file if tls else None,
-            }
-            yield name, options
-
-
-@in_parts(2)
 def test_before_a_reference_worker(
-    make_worker: MakeWorker, upstream: tuple[str, dict[str, object]], ids: list[str]
+    make_worker: MakeWorker,
+    wove_http_ca: CertificateAuthority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    scheme: str,
+    globs: tuple[str, ...],
 ) -> None:
     """With ``upstream=``, in front of each reference worker, it passes every case that reaches
     the server of that one, including SHOULDs."""
-    name, options = upstream
-    worker = make_worker(tls=False, **options)
-    others = () if name == "stdlib" else OF_THE_CORE
-    results = check(
-        worker.url,
-        *ids,
-        exclude=(*BEFORE_UPSTREAM, *others),
-        jobs=JOBS,
-        secret=str(worker.secret),
-    )
-    worker.stop()
+    for module in references.NEEDS[name]:
+        pytest.importorskip(module)
+    monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
+    port = free_port()
+    tls: tuple[object, ...] = ()
+    if scheme == "https":
+        cert, key = references.certificate(wove_http_ca, tmp_path)
+        tls = ("--cert", cert, "--key", key)
+    with ServiceCommand(references.command(name, port, *tls), "localhost", port):
+        worker = make_worker(
+            tls=False,
+            upstream=f"{scheme}://localhost:{port}/wove/tasks",
+            upstream_security="env:WOVE_WORKER_SECRET",
+            upstream_ca_file=wove_http_ca.cert_file if tls else None,
+        )
+        results = check(
+            worker.url, *globs, exclude=BEFORE_UPSTREAM, jobs=JOBS, secret=str(worker.secret)
+        )
+        worker.stop()
     assert failures(results) == []
