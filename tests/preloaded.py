@@ -4,7 +4,7 @@ The fork server of ``multiprocessing`` forks them, which takes a tenth of the pr
 new interpreter. A program finds its arguments, environment, directory and standard streams as in
 one, and ends with an exit status; but of the variables for Python itself only ``PYTHONIOENCODING``
 and ``PYTHONWARNINGS=error`` have an effect, and functions registered with ``atexit`` are not
-called. A test run imports the package again, because pytest rewrites its assertions.
+called. A test run finds those modules imported that every test with a worker needs.
 """
 
 from __future__ import annotations
@@ -25,16 +25,8 @@ from types import TracebackType
 from typing import IO
 from unittest import mock
 
-import pytest  # noqa: F401
-import wove  # noqa: F401
-
-import wove_http_dev.cli.exec
-import wove_http_dev.cli.main
-import wove_http_dev.cli.serve
-import wove_http_dev.first_certificate  # noqa: F401
-
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload([__name__])
+_SERVER.set_forkserver_preload(["tests.preloads", __name__])
 
 
 def _start_server() -> None:
@@ -164,7 +156,10 @@ def _run(
     if environ.get("PYTHONWARNINGS") == "error":
         warnings.simplefilter("error")
     if words[:2] == ["-m", "pytest"]:
-        for name in [name for name in sys.modules if name.startswith(("tests", "wove_http_dev"))]:
+        from tests import preloads
+
+        others = {name for name in sys.modules if name.startswith("tests")}
+        for name in others | (preloads.imported() - preloads.kept):
             del sys.modules[name]
     if words[0] == "-m":
         sys.argv = words[1:]

@@ -104,3 +104,17 @@ def test_assertions_of_a_test_run(program: Path) -> None:
     program.write_text("def test():\n    assert 1 + 1 == 3")
     done = preloaded.run(["-m", "pytest", "-q", "program.py"], PATIENCE)
     assert (done.returncode, "assert (1 + 1) == 3" in done.stdout) == (1, True)
+
+
+def test_what_a_test_run_finds(program: Path) -> None:
+    """A test run finds imported what a test with a worker needs, with rewritten assertions, and
+    nothing that only commands need."""
+    program.write_text(
+        "import sys\n"
+        "def test():\n"
+        "    assert 'wove_http_dev.worker' in sys.modules\n"
+        "    assert 'wove_http_dev.cli.serve' not in sys.modules"
+    )
+    words = ["-m", "pytest", "-q", "-W", "error::pytest.PytestAssertRewriteWarning", "program.py"]
+    done = preloaded.run(words, PATIENCE)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
