@@ -16,7 +16,8 @@ QUICK = (
     *("frames.38", "frames.39", "routing.01", "routing.16", "routing.18", "routing.19"),
     *("security.16", "security.17", "security.28", "security.41", "time.07", "time.27", "time.33"),
 )
-"""Cases that do without TLS where the executor can."""
+"""Cases that do without TLS where the executor can, but for those of dozens of runs at once, which
+take a second here and differ from others by their number only."""
 
 
 class HttpsOnly(ConformingExecutor):

@@ -158,7 +158,7 @@ def all_at_the_end(check: CaseContext) -> str:
 def _all_cancelled(check: CaseContext, delivery_timeout: float | None) -> str:
     """Start a weave of many runs, and end it by ``delivery_timeout``, or cancel it if that is
     ``None``. Raises :class:`CaseFailed` unless each run that arrived is cancelled."""
-    worker = check.worker()
+    worker = check.quick_worker()
     worker.hold("abandoned")
 
     def define(w: Weave, environment: str) -> None:

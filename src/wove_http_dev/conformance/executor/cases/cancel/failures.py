@@ -20,7 +20,7 @@ from wove_http_dev.worker import HttpWorker
 
 GIVEN_UP = 0.15
 """Seconds of the ``delivery_timeout`` of a run that is given up."""
-TIMEOUT = 1.0
+TIMEOUT = 0.7
 """Seconds of the executor's timeout in a weave with cancel_tasks that are not answered."""
 SHORT_TIMEOUT = 0.5
 """Seconds of the executor's timeout where neither a run nor its cancel_task is answered."""

@@ -126,7 +126,7 @@ async def _settled(check: CaseContext, worker: HttpWorker, remote: Remote) -> in
 )
 def given_up_not_sent(check: CaseContext) -> str:
     """A run that was abandoned before it was sent is not sent afterwards."""
-    worker = check.worker()
+    worker = check.quick_worker()
     gate = worker.hold("merge:abandoned")
 
     async def script(remote: Remote) -> int:

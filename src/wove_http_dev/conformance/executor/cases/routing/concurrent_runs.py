@@ -148,7 +148,7 @@ def mapped(check: CaseContext) -> str:
 )
 def two_weaves(check: CaseContext) -> str:
     """Two weaves that use the same worker do not affect each other."""
-    worker = check.worker()
+    worker = check.quick_worker()
 
     def tagged(tag: str) -> Define:
         def define(w: Weave, environment: str) -> None:

@@ -217,7 +217,7 @@ def loop_while_reading(check: CaseContext) -> str:
 )
 def default_pool_left_free(check: CaseContext) -> str:
     """Waiting runs do not use up the threads of the application's default pool."""
-    worker = check.worker()
+    worker = check.quick_worker()
     gate = worker.hold("merge:held")
 
     async def script(remote: Remote) -> bool:
