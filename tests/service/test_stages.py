@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,7 +10,7 @@ import cloudpickle
 import pytest
 
 from tests.run_records import make_run
-from tests.support import answer
+from tests.support import TIMEOUT, answer
 from wove_http_dev.errors import HungUpError
 from wove_http_dev.faults.distributions import Duration
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS, Authenticator, sign
@@ -19,13 +19,13 @@ from wove_http_dev.protocol.frames import CancelTask, RunTask, loads
 from wove_http_dev.protocol.headers import Headers
 from wove_http_dev.protocol.messages import Request
 from wove_http_dev.runs.execution import Execution
+from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Runner, ThreadRunner
-from wove_http_dev.runs.steps import Steps, at_once
 from wove_http_dev.runs.stubs import Stubs, make_source
+from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
 from wove_http_dev.service.stages import AuthStage, CancelStage, RunStage
 
@@ -38,12 +38,14 @@ def never_wait(seconds: Duration | None) -> bool:
 
 
 class FakeService:
-    """Runs bodies on the calling thread and counts calls."""
+    """The service of a stage; counts calls."""
 
     def __init__(self) -> None:
         self.journal = Journal()
         self.active = ActiveRuns()
+        self.threads = ThreadPool()
         self.runner: Runner = ThreadRunner()
+        self.gates = Gates(self.journal)
         self.stubs = Stubs()
         self.first_outcomes: FirstOutcomes | None = None
         self.crashed: list[int] = []
@@ -52,23 +54,13 @@ class FakeService:
         self.tracebacks = True
         self.before_run: Callable[[], None] = lambda: self.loaded.append(None)
 
-    def execute(
-        self,
-        run: Run,
-        execution: Execution,
-        body: Callable[[], Outcome],
-        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
-    ) -> Steps[Outcome]:
-        with slot(execution):
-            execution.begin()
-            outcome = body()
-        return at_once(outcome)
-
 
 @pytest.fixture
-def service() -> FakeService:
+def service() -> Iterator[FakeService]:
     """A service without stubs."""
-    return FakeService()
+    service = FakeService()
+    yield service
+    service.threads.stop(TIMEOUT)
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ change each of these stages. The pickles in the body are loaded only after the r
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,10 +23,9 @@ from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.once import FirstOutcomes
-from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Forwarder, Runner
-from wove_http_dev.runs.steps import Step, Steps
+from wove_http_dev.runs.steps import Steps
 from wove_http_dev.runs.stubs import Stubs
 from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
@@ -54,43 +52,30 @@ SecondOriginUrl = Callable[[str, Injection | None], str]
 fault redirects the client. With ``None`` the redirected request is not recorded on an injection."""
 
 
+@dataclass(eq=False)
 class Pipeline:
     """Serves requests: authenticates them, runs or cancels tasks, and replies. Thread-safe."""
 
-    def __init__(
-        self,
-        authenticator: Authenticator,
-        journal: Journal,
-        faults: Injections,
-        *,
-        threads: ThreadPool,
-        runner: Runner,
-        gates: Gates,
-        stubs: Stubs,
-        first_outcomes: FirstOutcomes | None,
-        paths: list[str],
-        response_shape: str,
-        tracebacks: bool,
-        crash: Callable[[int], None],
-        second_origin: SecondOriginUrl,
-        before_run: Callable[[], None],
-    ) -> None:
-        self.authenticator = authenticator
-        self.journal = journal
-        self.faults = faults
-        self.threads = threads
-        self.runner = runner
-        self.gates = gates
-        self.stubs = stubs
-        self.first_outcomes = first_outcomes
-        self.paths = paths
-        self.response_shape = response_shape
-        self.tracebacks = tracebacks
-        self.crash = crash
-        self.second_origin = second_origin
-        self.before_run = before_run
-        """Called in the run's thread before a body is run."""
-        self.active = ActiveRuns()
+    authenticator: Authenticator
+    journal: Journal
+    faults: Injections
+    _: KW_ONLY
+    threads: ThreadPool
+    runner: Runner
+    gates: Gates
+    stubs: Stubs
+    first_outcomes: FirstOutcomes | None
+    """Where a repeated idempotency key is looked up; ``None`` if keys are ignored."""
+    paths: list[str]
+    response_shape: str
+    tracebacks: bool
+    """Whether a task's exception travels with its traceback."""
+    crash: Callable[[int], None]
+    """Crashes the worker, if its current life is still that one."""
+    second_origin: SecondOriginUrl
+    before_run: Callable[[], None]
+    """Called in the run's thread before a body is run."""
+    active: ActiveRuns = field(default_factory=ActiveRuns, init=False)
 
     # service.handler.Handler
 
@@ -319,35 +304,6 @@ class Pipeline:
         if not events and not stage.awaited and answer is None:
             return Reply(headers=[("Content-Type", "application/json")])
         return events_reply(events, exchange, answer, self.response_shape)
-
-    def execute(
-        self,
-        run: Run,
-        execution: Execution,
-        body: Callable[[], Outcome],
-        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
-    ) -> Steps[Outcome]:
-        """Wait until no gate holds the run and its ``slot`` is free, call ``body``, and return its
-        outcome: one step."""
-
-        def gated() -> Outcome:
-            try:
-                self.gates.park(run, execution)
-            except BaseException as exc:
-                record_failure(self.journal, exc)  # otherwise it looks like the task's own error
-                raise
-            with slot(execution):
-                if not execution.begin():
-                    return CANCELLED
-                self.journal.change(run, "running")
-                return body()
-
-        yield Step(self.threads, execution, gated)
-        outcome = execution.outcome
-        assert outcome is not None
-        run.abandoned |= execution.abandoned  # before those who wait for the end look at it
-        self.journal.finish(run, outcome)
-        return outcome
 
 
 def _checked(reply: Any) -> Reply:

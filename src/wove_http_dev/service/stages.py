@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn, Protocol
 
 from wove_http_dev.errors import HungUpError
@@ -17,14 +18,17 @@ from wove_http_dev.runs.body import Body
 from wove_http_dev.runs.display import RunDisplay
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import ForwardedCommand, UpstreamAnswer
+from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.runner import Runner
-from wove_http_dev.runs.steps import Steps, finish
+from wove_http_dev.runs.steps import Step, Steps, finish
 from wove_http_dev.runs.stubs import StubAnswer, Stubs
+from wove_http_dev.runs.thread_pool import ThreadPool
 from wove_http_dev.service.active_runs import ActiveRuns
+from wove_http_dev.service.failures import record_failure
 
 
 def execution_name(run: Run, note: str = "") -> str:
@@ -33,29 +37,20 @@ def execution_name(run: Run, note: str = "") -> str:
 
 
 class StageService(Protocol):
-    """The part of the service that the stages call."""
+    """The part of the service that the stages call; see ``pipeline.Pipeline``."""
 
     journal: Journal
     active: ActiveRuns
+    threads: ThreadPool
     runner: Runner
+    gates: Gates
     stubs: Stubs
     first_outcomes: FirstOutcomes | None
-    """Where a repeated idempotency key is looked up; ``None`` if keys are ignored."""
     tracebacks: bool
-    """Whether a task's exception travels with its traceback."""
-    crash: Callable[[int], None]
-    """Crash the worker, if its current life is still that one."""
-    before_run: Callable[[], None]
 
-    def execute(
-        self,
-        run: Run,
-        execution: Execution,
-        body: Callable[[], Outcome],
-        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
-    ) -> Steps[Outcome]:
-        """Wait until no gate holds the run and its ``slot`` is free, run ``body``, and return its
-        outcome: one step."""
+    def crash(self, life: int, /) -> None: ...
+
+    def before_run(self) -> None: ...
 
 
 class AuthStage:
@@ -117,7 +112,7 @@ class RunStage:
             answers.append(source(self.run))
             return answers[0].outcome
 
-        outcome = yield from self._service.execute(self.run, self._execution, body)
+        outcome = yield from self._step(self._execution, body)
         if answers and answers[0].events is not None and outcome is answers[0].outcome:
             ids = {"run_id": self.run.run_id, "task_id": self.run.task_id}
             self.stub_events = [{**ids, **event} for event in answers[0].events]
@@ -130,29 +125,55 @@ class RunStage:
             return finish(self._execute(execution))
 
     def _execute(self, execution: Execution) -> Steps[Outcome]:
-        service, command, known = self._service, self._command, self._service.first_outcomes
+        slot, known = self._service.runner.slot, self._service.first_outcomes
 
         def body() -> Outcome:
-            return self._load_and_run(execution, command)
+            return self._load_and_run(execution)
 
         if known is None:
-            return service.execute(self.run, execution, body, service.runner.slot)
+            return self._step(execution, body, slot)
 
         # A run that waits for the first of its key needs no slot: it would take the first one's.
         def first() -> Outcome:
-            with service.runner.slot(execution):
+            with slot(execution):
                 return CANCELLED if is_over() else body()
 
         def is_over() -> bool:
             return execution.cancel_requested or execution.outcome is not None
 
-        return service.execute(
-            self.run,
-            execution,
-            lambda: known.of(command, first, is_over, execution.on_cancel),
-        )
+        known_of = partial(known.of, self._command, first, is_over, execution.on_cancel)
+        return self._step(execution, known_of)
 
-    def _load_and_run(self, execution: Execution, command: RunTask) -> Outcome:
+    def _step(
+        self,
+        execution: Execution,
+        body: Callable[[], Outcome],
+        slot: Callable[[Execution], AbstractContextManager[object]] = nullcontext,
+    ) -> Steps[Outcome]:
+        """Wait until no gate holds the run and its ``slot`` is free, call ``body``, and return its
+        outcome: one step."""
+        service, run = self._service, self.run
+
+        def gated() -> Outcome:
+            try:
+                service.gates.park(run, execution)
+            except BaseException as exc:
+                record_failure(service.journal, exc)  # else it looks like the task's own error
+                raise
+            with slot(execution):
+                if not execution.begin():
+                    return CANCELLED
+                service.journal.change(run, "running")
+                return body()
+
+        yield Step(service.threads, execution, gated)
+        outcome = execution.outcome
+        assert outcome is not None
+        run.abandoned |= execution.abandoned  # before those who wait for the end look at it
+        service.journal.finish(run, outcome)
+        return outcome
+
+    def _load_and_run(self, execution: Execution) -> Outcome:
         self._service.before_run()
         run = self.run
         run.executions += 1
@@ -167,8 +188,8 @@ class RunStage:
         journal = self._service.journal
         display = RunDisplay(run, journal) if journal.inspected else None
         body = Body(
-            command.callable_pickle,
-            command.args_pickle,
+            self._command.callable_pickle,
+            self._command.args_pickle,
             tracebacks=self._service.tracebacks,
             display=display,
             forwarded=self._forwarded,
