@@ -69,7 +69,7 @@ def run_stage(service: FakeService) -> RunStage:
     command = RunTask("run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}))
     run, execution = make_run(), Execution("task")
     service.active.add(run, execution, service.active.life)
-    return RunStage(service, command, run, execution, never_wait, life=3)
+    return RunStage(service, command, run, execution, never_wait, 3)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_no_slot_for_a_repeated_key(service: FakeService) -> None:
         command = RunTask(
             "run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}), delivery=delivery
         )
-        RunStage(service, command, make_run(), Execution("task"), never_wait, life=3).proceed()
+        RunStage(service, command, make_run(), Execution("task"), never_wait, 3).proceed()
     assert len(slots.wanted) == 1
 
 
@@ -174,7 +174,7 @@ def test_cancelled_before_there_was_a_slot(service: FakeService) -> None:
 
     service.runner, service.first_outcomes = Full(), FirstOutcomes()
     command = RunTask("run-1", "task", cloudpickle.dumps(answer), cloudpickle.dumps({}))
-    stage = RunStage(service, command, make_run(), execution, never_wait, life=3)
+    stage = RunStage(service, command, make_run(), execution, never_wait, 3)
     assert (stage.proceed().kind, stage.run.executions) == ("cancelled", 0)
 
 

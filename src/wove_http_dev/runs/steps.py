@@ -9,6 +9,7 @@ is left to the body.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from wove_http_dev.runs.execution import Execution
@@ -20,26 +21,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(eq=False)
 class Step:
     """A body that a generator needs. When the generator goes on, in whichever thread, ``execution``
     has its outcome."""
 
-    def __init__(
-        self, threads: ThreadPool, execution: Execution, body: Callable[[], Outcome]
-    ) -> None:
-        self._threads = threads
-        self._execution = execution
-        self._body = body
+    threads: ThreadPool
+    execution: Execution
+    body: Callable[[], Outcome]
 
     def run_here(self, go_on: Callable[[], None]) -> bool:
         """Run the body in this thread. Return whether this thread goes on; if not, a cancel came
         first, and ``go_on`` is called in another thread."""
-        return self._threads.run_here(self._execution, self._body, go_on)
+        return self.threads.run_here(self.execution, self.body, go_on)
 
     def wait(self) -> None:
         """Run the body in another thread, and block until it has an outcome."""
-        self._threads.start(self._execution, self._body)
-        self._execution.wait()
+        self.threads.start(self.execution, self.body)
+        self.execution.wait()
 
 
 Steps = Generator[Step, None, T]

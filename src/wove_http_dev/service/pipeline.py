@@ -131,7 +131,9 @@ class Pipeline:
         except HungUpError:
             return ServiceReply(Reply(), plan, exchange, self.journal, hung_up=True)
         except ServiceError as exc:
-            reply = self._refusal(exc, exchange)
+            seconds = exc.retry_after if isinstance(exc, UnavailableError) else None
+            later = {} if seconds is None else {"retry_after": f"{seconds:g}"}
+            reply = self._refusal(exchange, exc.status, str(exc), exc.code, **later)
         except BaseException as exc:  # a bug of the service or a fault may raise SystemExit too
             record_failure(self.journal, exc, exchange=exchange)
             reply = json_reply(500, {"error": "the worker service failed; see its log"})
@@ -144,13 +146,11 @@ class Pipeline:
 
     # The stages
 
-    def _refusal(self, exc: ServiceError, exchange: Exchange) -> Reply:
-        exchange.refusal = self.journal.clean(str(exc))
-        exchange.code = exc.code
-        reply = json_reply(exc.status, {"error": exchange.refusal, "code": exc.code})
-        if isinstance(exc, UnavailableError) and exc.retry_after is not None:
-            reply.headers.append(("Retry-After", f"{exc.retry_after:g}"))
-        return reply
+    def _refusal(
+        self, exchange: Exchange, status: int, reason: str, code: str, **headers: str
+    ) -> Reply:
+        exchange.refusal, exchange.code = self.journal.clean(reason), code
+        return json_reply(status, {"error": exchange.refusal, "code": code}, **headers)
 
     def _replied(
         self, request: Request, claim: Claim, hit: Hit, exchange: Exchange, reply: Reply
@@ -186,14 +186,11 @@ class Pipeline:
         # OPTIONS may ask for the server as a whole, which has no path (RFC 9110, 9.3.7): a 405.
         of_server = request.method == "OPTIONS" and request.target == "*"
         if not of_server and request.target.partition("?")[0] not in self.paths:
-            exchange.refusal = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
-            exchange.code = "wrong-path"
-            return json_reply(404, {"error": exchange.refusal, "code": exchange.code})
+            reason = f"the path is not {' or '.join(dict.fromkeys(self.paths))}"
+            return self._refusal(exchange, 404, reason, "wrong-path")
         if request.method != "POST":
-            exchange.refusal = "only POST is served here"
-            exchange.code = "wrong-method"
-            document = {"error": exchange.refusal, "code": exchange.code}
-            return json_reply(405, document, allow="POST")
+            reason = "only POST is served here"
+            return self._refusal(exchange, 405, reason, "wrong-method", allow="POST")
         command = claim.decode()
         clean = self.journal.clean
         exchange.run_id = clean(command.run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NoReturn, Protocol
 
@@ -53,13 +53,13 @@ class StageService(Protocol):
     def before_run(self) -> None: ...
 
 
+@dataclass(eq=False, repr=False)
 class AuthStage:
     """The request that ``Fault.on_auth`` gets: implements ``faults.fault.AuthStage``."""
 
-    def __init__(self, request: Request, authenticator: Authenticator, wait: Wait) -> None:
-        self.request = request
-        self.wait = wait
-        self._authenticator = authenticator
+    request: Request
+    _authenticator: Authenticator
+    wait: Wait
 
     def proceed(
         self,
@@ -74,28 +74,19 @@ class AuthStage:
         return authenticator.verify(request if request is not None else self.request)
 
 
+@dataclass(eq=False, repr=False)
 class RunStage:
     """The accepted ``run_task`` that ``Fault.on_run`` gets: implements
     ``faults.fault.RunStage``."""
 
-    def __init__(
-        self,
-        service: StageService,
-        command: RunTask,
-        run: Run,
-        execution: Execution,
-        wait: Wait,
-        life: int,
-        forwarded: ForwardedCommand | None = None,
-    ) -> None:
-        self.run = run
-        self.wait = wait
-        self.stub_events: list[Event] | None = None
-        self._service = service
-        self._command = command
-        self._execution = execution
-        self._life = life
-        self._forwarded = forwarded
+    _service: StageService
+    _command: RunTask
+    run: Run
+    _execution: Execution
+    wait: Wait
+    _life: int
+    _forwarded: ForwardedCommand | None = None
+    stub_events: list[Event] | None = field(default=None, init=False)
 
     def proceed(self) -> Outcome:
         return finish(self.steps())
@@ -207,26 +198,22 @@ class RunStage:
         raise HungUpError
 
 
+@dataclass(eq=False, repr=False)
 class CancelStage:
     """The accepted ``cancel_task`` that ``Fault.on_cancel`` gets: implements
     ``faults.fault.CancelStage``."""
 
-    def __init__(
-        self,
-        active: ActiveRuns,
-        command: CancelTask,
-        wait: Wait,
-        forward: Callable[[], UpstreamAnswer] | None = None,
-    ) -> None:
-        self.run_id = command.run_id
-        self.wait = wait
-        self.awaited = False
-        self.answer: UpstreamAnswer | None = None
-        """The answer of upstream, if the command was forwarded."""
-        self._active = active
-        self._command = command
-        self._forward = forward
-        """Forwards the command to upstream, if there is one."""
+    _active: ActiveRuns
+    _command: CancelTask
+    wait: Wait
+    _forward: Callable[[], UpstreamAnswer] | None = None
+    """Forwards the command to upstream, if there is one."""
+    awaited: bool = field(default=False, init=False)
+    answer: UpstreamAnswer | None = field(default=None, init=False)
+    """The answer of upstream, if the command was forwarded."""
+
+    def __post_init__(self) -> None:
+        self.run_id = self._command.run_id
 
     def proceed(self) -> list[Event]:
         if self._forward is not None and self._active.is_forwarded(self._command):
