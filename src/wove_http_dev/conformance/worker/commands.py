@@ -72,8 +72,10 @@ def outline(body: bytes) -> bytes:
     takes 40 ms."""
     if len(body) < LONG:
         return body
-    if body.endswith(b" }"):
-        return outline(body[:-1].rstrip(b" ") + b"}")
+    last = len(body) - 1
+    end = max(body.rfind(b'"'), body.rfind(b"}", 0, last)) + 1
+    if body.endswith(b" }") and body.startswith(b" " * (last - end), end):  # faster than rstrip()
+        return outline(body[:end] + b"}")
     name = b'"args_pickle":"'
     begins = body.find(name)
     cut = begins + len(name) + SEEN
