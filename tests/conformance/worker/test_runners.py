@@ -130,8 +130,8 @@ def test_before_a_reference_worker(
     scheme: str,
     globs: tuple[str, ...],
 ) -> None:
-    """With ``upstream=``, in front of each reference worker, it passes every case that reaches
-    the server of that one, including SHOULDs."""
+    """With ``upstream=``, in front of each reference worker, it passes the cases that reach the
+    server of that one, including SHOULDs."""
     for module in references.NEEDS[name]:
         pytest.importorskip(module)
     monkeypatch.setenv("WOVE_WORKER_SECRET", "the secret of a reference worker")
