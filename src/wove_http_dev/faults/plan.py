@@ -96,7 +96,7 @@ class Plan:
     def wait(self, stage: str) -> Wait:
         """Return the function with which the fault of ``stage`` waits."""
         hit = self._hits.get(stage)
-        return hit.wait if hit is not None else no_wait
+        return hit.wait if hit is not None else _no_wait
 
     @property
     def names(self) -> list[str]:
@@ -113,8 +113,7 @@ class Plan:
         return [self._hits[stage] for stage in sorted(self._hits, key=STAGES.index)]
 
 
-def no_wait(seconds: Duration | None) -> bool:
-    """Return at once: the wait of the null fault."""
+def _no_wait(seconds: Duration | None) -> bool:
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wove_http_dev.errors import HungUpError, ServiceError, UnavailableError
 from wove_http_dev.faults.injections import Injection, Injections
-from wove_http_dev.faults.plan import NO_PLAN, Hit, Plan, no_wait
+from wove_http_dev.faults.plan import NO_PLAN, Hit, Plan
 from wove_http_dev.protocol.authenticator import Authenticator, Verdict
 from wove_http_dev.protocol.claim import Claim
 from wove_http_dev.protocol.frames import CancelTask, RunTask
@@ -257,8 +257,7 @@ class Pipeline:
         self.journal.add_run(run)
         self.journal.announce(exchange)  # in case the process ends
         hit = plan.hit("run")
-        wait = no_wait if hit is None else hit.wait
-        stage = RunStage(self, command, run, execution, wait, life, forwarded)
+        stage = RunStage(self, command, run, execution, plan.wait("run"), life, forwarded)
         try:
             if hit is None:  # a fault calls stage.proceed(), which blocks
                 outcome = yield from stage.steps()
