@@ -31,10 +31,10 @@ def test_the_command_prints_it() -> None:
     assert run_here("faults", "--markdown").stdout == page()
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_has_a_row(name: str) -> None:
+def test_every_fault_has_a_row() -> None:
     """The page has one row for each fault."""
-    assert page().count(f"\n| `{name}` | ") == 1
+    text = page()
+    assert [name for name in FAULTS if text.count(f"\n| `{name}` | ") != 1] == []
 
 
 def test_every_row_has_the_same_columns() -> None:

@@ -104,11 +104,9 @@ def test_report_without_serve(theirs: HttpWorker) -> None:
     assert "no serve answers at" in worker.report()
 
 
-@pytest.mark.parametrize("name", sorted(FAULTS))
-def test_faults_are_sent_whole(name: str) -> None:
+def test_faults_are_sent_whole() -> None:
     """The text of each fault of the catalogue is that fault."""
-    kind = FAULTS[name]
-    assert parse_fault(str(kind()))[0] == kind()
+    assert [name for name, kind in FAULTS.items() if parse_fault(str(kind()))[0] != kind()] == []
 
 
 def test_own_fault_skips(worker: ControlledWorker) -> None:
