@@ -4,25 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.helpers import FAULTED, INI, PASSING, run, run_apart
+from tests.pytest_plugin.control_lines import FAILS, SKIPS, TASKS, WORKS, Reports, run_all
+from tests.pytest_plugin.helpers import (
+    FAULTED,
+    INI,
+    PASSING,
+    run,
+    run_apart,
+    shared,
+)
 from tests.pytest_plugin.served import Control, controllable
-
-TASKS = """
-def weave_two():
-    with weave(n=21) as w:
-        @w.do(environment="workers")
-        def double(n):
-            print("doubling")
-            return n * 2
-        @w.do(environment="workers")
-        def broken():
-            raise ValueError("too large")
-    return w
-"""
 
 
 @pytest.fixture(scope="module")
@@ -46,56 +42,31 @@ def passes(pytester: pytest.Pytester, control: Control, body: str) -> None:
     run(pytester, source, *control.arguments).assert_outcomes(passed=1)
 
 
-def skips(pytester: pytest.Pytester, control: Control, line: str, reason: str) -> None:
-    """Run a test with ``line`` against ``serve``; it skips for ``reason``."""
-    source = f"{TASKS}\ndef test_it(wove_http_worker):\n    worker = wove_http_worker\n    {line}\n"
-    result = run(pytester, source, "-rs", *control.arguments)
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines([f"SKIPPED*{reason}*"])
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
+    """What pytest reports of each test, by its lines."""
+    return shared(tmp_path_factory, "control", run_all)
 
 
-FAILS = """
-with pytest.raises(Exception):
-    {}
-"""
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "weave_one()\nassert [run.task_id for run in worker.runs] == ['answer']",
-        "weave_one()\nassert worker.runs['answer'].last.result_text == '42'",
-        "weave_one()\nassert worker.runs.last.state == 'succeeded'",
-        "weave_one()\nworker.assert_ran('answer', times=1)",
-        "worker.assert_not_ran('answer')",
-        "weave_one()\nassert worker.exchanges[-1].accepted",
-        "weave_one()\nassert worker.exchanges[-1].verdict.steps",
-        "weave_one()\nassert worker.journal.exchanges[-1].status == 200",
-        "weave_one()\nworker.wait_for('ans*', 'succeeded')",
-        "weave_one()\nassert 'answer' in worker.report()",
-        "weave_one()\nworker.check()",
-        "weave_one()\nworker.reset()\nassert len(worker.runs) == 0",
-        "assert worker.running",
-        "worker.inject('status', code=503, times=1)\n"
-        "with pytest.raises(Exception): weave_one()\nassert weave_one() == 42",
-        "injection = worker.inject('slow-response delay=0.01')\nweave_one()\n"
-        "assert injection.hits == injection.seen == 1 and worker.injections == [injection]",
-        "with worker.inject('reject-auth', unused_ok=True): pass\nassert weave_one() == 42",
-        "with worker.inject('reject-auth', 'slow-response delay=0', unused_ok=True) as it:\n"
-        "    with pytest.raises(Exception): weave_one()\nassert it.hits == 1",
-        "worker.stub('answer', result={'a': [1, None]})\nassert weave_one() == {'a': [1, None]}",
-        "worker.stub('ans*', error=KeyError('gone'))\n"
-        "with pytest.raises(KeyError, match='gone'): weave_one()",
-        "with worker.stub('answer', result=1): assert weave_one() == 1\nassert weave_one() == 42",
-        "gate = worker.hold('answer', release_when=1)\nweave_one()\nassert gate.released",
-        "assert worker.gates == []\ngate = worker.hold(unused_ok=True)\n"
-        "assert worker.gates == [gate]",
-        "assert worker.why_not('hang') is None",
-    ],
-)
-def test_member_works(pytester: pytest.Pytester, control: Control, body: str) -> None:
+@pytest.mark.parametrize("body", WORKS)
+def test_member_works(reports: Reports, body: str) -> None:
     """A member does on a worker of another process what it does on a local one."""
-    passes(pytester, control, body)
+    assert [outcome for _, outcome, _ in reports[body]] == ["passed"] * 3, reports[body]
+
+
+@pytest.mark.parametrize(("body", "reason"), SKIPS)
+def test_what_cannot_work_skips(reports: Reports, body: str, reason: str) -> None:
+    """What needs a worker of this process skips the test with the reason."""
+    _, (_, outcome, text), (_, ended, _) = reports[body]
+    assert (outcome, reason in text, ended) == ("skipped", True, "passed"), text
+
+
+@pytest.mark.parametrize(("body", "message"), FAILS)
+def test_strict(reports: Reports, body: str, message: str) -> None:
+    """A test fails for what fails it with a local worker, with the same message."""
+    failed = [text for _, outcome, text in reports[body] if outcome == "failed"]
+    lines = "\n".join(failed).splitlines()
+    assert any(fnmatch(line, message) for line in lines), reports[body]
 
 
 def test_run_as_text(pytester: pytest.Pytester, control: Control) -> None:
@@ -130,30 +101,6 @@ async def test_it(wove_http_worker):
 def test_a_run_is_held(pytester: pytest.Pytester, control: Control) -> None:
     """A run is held until the test releases it."""
     run(pytester, HELD, *control.arguments).assert_outcomes(passed=1)
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("weave_one(); worker.runs.last.args", "run.args_text has it as text"),
-        ("weave_one(); worker.runs.last.result", "run.result_text has it as text"),
-        ("worker.crash()", "worker.crash needs a worker of this process"),
-        ("worker.start()", "worker.start needs a worker of this process"),
-        ("worker.stop()", "worker.stop needs a worker of this process"),
-        ("worker.impersonate('https://a/')", "worker.impersonate needs a worker of this process"),
-        ("worker.inject('crash-before-run')", "would end the worker of others"),
-        ("worker.stub('answer', result=lambda run: 1)", "result= travels as JSON"),
-        ("worker.stub('answer', result=(1, 2))", "result= travels as JSON"),
-        ("worker.stub('answer', result=[1, 2])", "in order, needs a worker of this process"),
-        ("worker.stub('answer', events=[])", "events= needs a worker of this process"),
-        ("worker.stub('answer', error=OSError(2, 'x'))", "Error('…') works"),
-    ],
-)
-def test_what_cannot_work_skips(
-    pytester: pytest.Pytester, control: Control, line: str, reason: str
-) -> None:
-    """What needs a worker of this process skips the test with the reason."""
-    skips(pytester, control, line, reason)
 
 
 TWO = """
@@ -225,22 +172,6 @@ def test_faults_marker(pytester: pytest.Pytester, control: Control) -> None:
     """A test runs once per fault; one that cannot apply skips with the reason of the API."""
     source = FAULTED.format(words="'reject-auth', 'empty-body', 'hang'")
     run(pytester, source, *control.arguments).assert_outcomes(passed=3)
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("worker.inject('empty-body')", "*inject('empty-body') at * never fired*"),
-        ("weave_one()\n    worker.stub('answr', result=1)", "*did you mean 'answer'?*"),
-        ("refused(worker)", "*a request was refused and no fault explains it*"),
-        ("worker.wait_for('answer', timeout=0)", "*no run of 'answer' finished within 0 s*"),
-        ("weave_one(); worker.assert_ran('answer', times=2)", "*'answer' ran once, not 2*"),
-    ],
-)
-def test_strict(pytester: pytest.Pytester, control: Control, body: str, message: str) -> None:
-    """A test fails for what fails it with a local worker, with the same message."""
-    source = f"def test_it(wove_http_worker):\n    worker = wove_http_worker\n    {body}\n"
-    run(pytester, source, *control.arguments).stdout.fnmatch_lines([message])
 
 
 def test_url_and_control(pytester: pytest.Pytester, control: Control) -> None:
