@@ -127,10 +127,9 @@ def test_a_block_is_its_file(page: str, name: str, shown: str) -> None:
     assert shown == (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("page", "target"), LINKS)
-def test_a_link_leads_somewhere(page: str, target: str) -> None:
+def test_every_link_leads_somewhere() -> None:
     """A relative link of a README names a file that exists."""
-    assert ((ROOT / page).parent / target).exists()
+    assert [link for link in LINKS if not ((ROOT / link[0]).parent / link[1]).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -139,12 +138,15 @@ def test_a_page_is_merged(page: str) -> None:
     assert not re.search(r"^(<{7}|={7}$|>{7})", PAGES[page], re.MULTILINE)
 
 
-@pytest.mark.parametrize(("page", "name"), PATHS)
-def test_a_named_path_exists(page: str, name: str) -> None:
+def test_every_named_path_exists() -> None:
     """A path that a README names exists."""
     package = ROOT / "src" / "wove_http_dev"
     folders = [ROOT, package, package / "faults", package / "conformance"]
-    assert any((folder / name).exists() for folder in folders)
+    assert [
+        (page, name)
+        for page, name in PATHS
+        if not any((folder / name).exists() for folder in folders)
+    ] == []
 
 
 def test_every_example_is_shown() -> None:
@@ -182,12 +184,16 @@ def test_the_floors_are_what_tox_tests() -> None:
         assert {*pinned[name][len(parts) :]} <= {"0"}, name
 
 
-@pytest.mark.parametrize(("page", "anchor"), ANCHORS)
-def test_a_link_leads_to_a_heading(page: str, anchor: str) -> None:
-    """The part of a link after # is a heading of the page that it leads to."""
+def leads_to_a_heading(page: str, anchor: str) -> bool:
+    """Whether the part of a link after # is a heading of the page that it leads to."""
     path, _, name = anchor.partition("#")
     target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
-    assert name in {slug(line) for line in HEADING.findall(target.read_text(encoding="utf-8"))}
+    return name in {slug(line) for line in HEADING.findall(target.read_text(encoding="utf-8"))}
+
+
+def test_every_link_with_a_part_leads_to_a_heading() -> None:
+    """A link to a part of a page leads to a heading."""
+    assert [link for link in ANCHORS if not leads_to_a_heading(*link)] == []
 
 
 def test_the_folders_are_in_the_order_of_the_layers() -> None:
@@ -222,10 +228,10 @@ def test_python_blocks_are_files(page: str) -> None:
     assert count == len(BLOCK.findall(PAGES[page])) + own
 
 
-@pytest.mark.parametrize(("page", "line"), COMMANDS)
-def test_a_command_can_be_used(page: str, line: str) -> None:
+def test_every_command_can_be_used() -> None:
     """A command line in a block is one that its program accepts."""
-    assert unusable(shlex.split(line, comments=True)) is None
+    wrong = {(page, line): unusable(shlex.split(line, comments=True)) for page, line in COMMANDS}
+    assert {where: why for where, why in wrong.items() if why is not None} == {}
 
 
 def texts_in(value: Any) -> Iterator[str]:
