@@ -33,7 +33,7 @@ CANCEL_MODES = ("best_effort", "require_ack")
 TERMINAL_TYPES = ("task_result", "task_error", "task_cancelled")
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen, which would make its construction six times as expensive
 class RunTask:
     """A ``run_task`` command frame. Both payloads, the callable and its arguments, are cloudpickle
     bytes."""

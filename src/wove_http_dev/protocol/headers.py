@@ -16,7 +16,11 @@ class Headers:
         self._fields = tuple(fields)
         self._values: dict[str, list[str]] = {}
         for name, value in self._fields:
-            self._values.setdefault(name.lower(), []).append(value)
+            lower = name.lower()
+            if lower in self._values:
+                self._values[lower].append(value)
+            else:
+                self._values[lower] = [value]
 
     @overload
     def get(self, name: str, default: str) -> str: ...

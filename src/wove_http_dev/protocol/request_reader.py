@@ -43,7 +43,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._method = ""
         self._target: list[bytes] = []
-        self._fields: list[tuple[str, str]] = []
+        self._fields: list[tuple[bytes, bytes]] = []
         self._headers = _NO_HEADERS  # until all fields have arrived
         # Not a list: a chunk may be one byte, and a bytes object takes more than 30.
         self._body = io.BytesIO()
@@ -171,25 +171,30 @@ class RequestReader:
         if not self.complete:
             self._method = self._parser.get_method().decode("ascii")
             self._target.append(url)
-            self._count_head(len(url))
+            self._head_size += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header. A trailer only counts towards the size limit."""
         if self.complete:
             return
-        self._count_head(len(name) + len(value))
-        if not self.head_done:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
-            self._fields.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._head_size += len(name) + len(value)
+        if not self.head_done:
+            self._fields.append((name, value))
+        else:  # a trailer is not a header (RFC 9110, 6.5.1), but counts like one
+            self._limit_head()
 
     def on_headers_complete(self) -> None:
         """Check the complete head, and the size of the body that it announces."""
         if self.complete:
             return
         self.head_done = True
+        self._limit_head()
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._fail(RequestError(400, "not HTTP/1.1: another version, or none"))
-        self._headers = headers = Headers(self._fields)
+        self._headers = headers = Headers(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._fields]
+        )
         for length in headers.getlist("Content-Length"):
             if length.isdigit():
                 self._limit_body(int(length))
@@ -216,8 +221,7 @@ class RequestReader:
         self.complete = True
         self._keep_alive = bool(self._parser.should_keep_alive())
 
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
+    def _limit_head(self) -> None:
         if self._head_size > self._max_head:
             self._fail(self._head_too_large())
 
@@ -258,7 +262,7 @@ def _origin_form(target: bytes) -> tuple[str | None, str]:
     absolute form, and its path with the query."""
     # A server must accept the absolute form too (RFC 9112, 3.2.2); the executor signs path?query.
     text = target.decode("latin-1")
-    if text[:7].lower() != "http://" and text[:8].lower() != "https://":
+    if text.startswith("/") or not text.lower().startswith(("http://", "https://")):
         return None, text
     rest = text.partition("://")[2]
     slash = min((i for i in (rest.find("/"), rest.find("?")) if i >= 0), default=len(rest))
