@@ -33,7 +33,6 @@ def near(far: socket.socket) -> Iterator[ClientSocket]:
         far.connect(listener.getsockname())
         accepted, _ = listener.accept()
     client = ClientSocket(accepted)
-    client.set_timeout(TIMEOUT)
     yield client
     client.end()
 
@@ -41,14 +40,13 @@ def near(far: socket.socket) -> Iterator[ClientSocket]:
 def test_receive(near: ClientSocket, far: socket.socket) -> None:
     """What the client sent is received."""
     far.sendall(b"x")
-    assert near.receive(10) == b"x"
+    assert near.receive(10, TIMEOUT) == b"x"
 
 
 def test_broken(near: ClientSocket) -> None:
     """An error of the socket is kept, so that it can be told from other errors."""
-    near.set_timeout(0)
     with pytest.raises(BlockingIOError) as raised:
-        near.receive(1)
+        near.receive(1, 0)
     assert near.broken is raised.value
 
 
@@ -65,7 +63,7 @@ def test_end_with_a_copy(near: ClientSocket, far: socket.socket) -> None:
 def test_end_with_unread_bytes(near: ClientSocket, far: socket.socket) -> None:
     """The client gets a reset if bytes are unread (RFC 2525, 2.17)."""
     far.sendall(b"xy")
-    near.receive(1)
+    near.receive(1, TIMEOUT)
     near.end()
     with pytest.raises(ConnectionResetError):
         far.recv(1)
@@ -82,7 +80,7 @@ def test_reset(near: ClientSocket, far: socket.socket) -> None:
 def test_shut_down(near: ClientSocket) -> None:
     """After shut_down() nothing more is received."""
     near.shut_down(socket.SHUT_RD)
-    assert near.receive(1) == b""
+    assert near.receive(1, TIMEOUT) == b""
 
 
 def test_drain_ends_the_sending_direction(near: ClientSocket, far: socket.socket) -> None:

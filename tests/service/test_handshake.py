@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.support import TIMEOUT
 from wove_http_dev.errors import NoCertificateError
 from wove_http_dev.runs.records import CODES
 from wove_http_dev.service.handshake import HandshakeError, own_context, shake_hands
@@ -20,7 +21,7 @@ class Fails:
     def __init__(self, exc: Exception) -> None:
         self._exc = exc
 
-    def shake_hands(self, context: object) -> NoReturn:
+    def shake_hands(self, context: object, seconds: float) -> NoReturn:
         """Fail."""
         raise self._exc
 
@@ -35,7 +36,7 @@ def failed(reason: str) -> ssl.SSLError:
 def shaken(exc: Exception) -> None:
     """Shake hands with a client whose handshake fails with ``exc``."""
     client: Any = Fails(exc)
-    shake_hands(client, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    shake_hands(client, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), TIMEOUT)
 
 
 @pytest.mark.parametrize(

@@ -459,10 +459,10 @@ def test_exception_in_accept_is_reported_once(
     """An error that repeats while a client waits is one entry of the journal."""
     accept, left = listener._accepted, iter(range(3))
 
-    def fails(sock: socket.socket) -> socket.socket:
+    def fails(sock: socket.socket, family: int, kind: int) -> socket.socket:
         if next(left, None) is not None:
             raise TypeError("a")
-        return accept(sock)
+        return accept(sock, family, kind)
 
     monkeypatch.setattr(listener, "_accepted", fails)
     served(worker)

@@ -77,11 +77,12 @@ class Plan:
     """The faults that act on one exchange: at most one for each stage."""
 
     def __init__(self) -> None:
-        self._hits: dict[str, Hit] = {}
+        self._hits: dict[str, Hit] = {}  # in the order of the stages
 
     def add(self, fault: Fault, injection: Injection, seed: str) -> None:
         """Let ``fault`` act, with numbers that depend on ``seed``."""
         self._hits[fault.stage] = Hit(fault, injection, seed)
+        self._hits = {stage: self._hits[stage] for stage in STAGES if stage in self._hits}
 
     def hit(self, stage: str) -> Hit | None:
         """Return the fault that hits ``stage`` of the request; ``None`` if none does."""
@@ -101,16 +102,13 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The names of the faults, in the order of the stages."""
-        return [hit.fault.name for hit in self._in_order()]
+        return [hit.fault.name for hit in self._hits.values()]
 
     @property
     def drawn(self) -> Drawn:
         """The numbers drawn for the faults; those of a distribution that each wait draws are added
         to the lists in it."""
-        return {text: drawn for hit in self._in_order() for text, drawn in hit.drawn.items()}
-
-    def _in_order(self) -> list[Hit]:
-        return [self._hits[stage] for stage in sorted(self._hits, key=STAGES.index)]
+        return {text: drawn for hit in self._hits.values() for text, drawn in hit.drawn.items()}
 
 
 def _no_wait(seconds: Duration | None) -> bool:

@@ -39,17 +39,15 @@ class ClientSocket:
         """Return the descriptor."""
         return self._sock.fileno()
 
-    def set_timeout(self, seconds: float) -> None:
-        """Limit each of the following calls to ``seconds``."""
-        self._sock.settimeout(seconds)
-
     def send_at_once(self) -> None:
         """Let no small packet wait for an acknowledgement (TCP_NODELAY). Never raises."""
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def receive(self, size: int, flags: int = 0) -> bytes:
-        """Wait for bytes and return at most ``size`` of them; none if the client closed."""
+    def receive(self, size: int, seconds: float, flags: int = 0) -> bytes:
+        """Wait at most ``seconds`` for bytes and return at most ``size`` of them; none if the
+        client closed."""
+        self._sock.settimeout(seconds)
         try:
             return self._sock.recv(size, flags)
         except (OSError, ValueError) as exc:  # ValueError: TLS has ended, because of shut_down()
@@ -72,33 +70,27 @@ class ClientSocket:
         ``patience`` seconds.
         """
         # Not sendall(), which does not say how much it wrote before it timed out.
+        sent, end, deadline = 0, 0, 0.0
         with memoryview(data) as view:
-            for start in range(0, len(view), CHUNK):
-                begun()
-                with view[start : start + CHUNK] as piece:
-                    self._send_piece(piece, seconds, patience, stalled)
+            while sent < len(view):
+                now = time.monotonic()
+                if sent == end:
+                    begun()
+                    end, deadline = min(sent + CHUNK, len(view)), now + seconds
+                self._sock.settimeout(max(0.001, min(patience, deadline - now)))
+                try:
+                    with view[sent:end] as rest:
+                        sent += self._sock.send(rest)
+                except (OSError, ValueError) as exc:
+                    self.broken = exc
+                    if not isinstance(exc, TimeoutError) or time.monotonic() >= deadline:
+                        raise
+                    stalled()
 
-    def _send_piece(
-        self, piece: memoryview, seconds: float, patience: float, stalled: Callable[[], None]
-    ) -> None:
-        deadline = time.monotonic() + seconds
-        sent = 0
-        while sent < len(piece):
-            self._sock.settimeout(max(0.001, min(patience, deadline - time.monotonic())))
-            try:
-                with piece[sent:] as rest:
-                    sent += self._sock.send(rest)
-            except TimeoutError as exc:
-                self.broken = exc
-                if time.monotonic() >= deadline:
-                    raise
-                stalled()
-            except (OSError, ValueError) as exc:
-                self.broken = exc
-                raise
-
-    def shake_hands(self, context: ssl.SSLContext) -> None:
-        """Do the server's side of a TLS handshake."""
+    def shake_hands(self, context: ssl.SSLContext, seconds: float) -> None:
+        """Do the server's side of a TLS handshake; wait at most ``seconds`` for each answer of the
+        client."""
+        self._sock.settimeout(seconds)
         self._sock = close_in_forks(
             context.wrap_socket(
                 self._sock,
@@ -136,24 +128,27 @@ class ClientSocket:
     def end(self) -> None:
         """Tell the client that the connection ends, and close the socket. Never raises."""
         with contextlib.suppress(OSError):
-            if self.must_reset:
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
-            else:
+            try:
                 self._send_end()
-        with contextlib.suppress(OSError):
-            self._sock.close()
+            finally:
+                self._sock.close()
         self.broken = None  # its traceback refers to the connection, and to what it received
 
     def _send_end(self) -> None:
-        """Tell the client that the connection ends. ``close()`` does not while another process
-        holds a copy of the descriptor.
+        """Tell the client that the connection ends, with a reset if it must be. ``close()`` does
+        not while another process holds a copy of the descriptor.
 
         If bytes are unread, do nothing: ``close()`` then makes the kernel send a reset (RFC 2525,
         2.17), which a ``shutdown()`` before it would turn into an ordinary end.
         """
+        if self.must_reset:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
+            return
         self._sock.settimeout(0)
-        with contextlib.suppress(BlockingIOError):  # nothing to read
-            if _Socket.recv(self._sock, 1, socket.MSG_PEEK):
-                return
-        # Below TLS, and after the last bytes: sendall() returns when the kernel has them.
-        _Socket.shutdown(self._sock, socket.SHUT_RDWR)
+        try:
+            unread = _Socket.recv(self._sock, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            unread = b""
+        if not unread:
+            # Below TLS, and after the last bytes: send() returns when the kernel has them.
+            _Socket.shutdown(self._sock, socket.SHUT_RDWR)

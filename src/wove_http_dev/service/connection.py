@@ -180,8 +180,7 @@ class HttpConnection:
         self.awaits = what
 
     def _receive_within(self, seconds: float) -> bytes:
-        self._client.set_timeout(seconds)
-        return self._client.receive(CHUNK)
+        return self._client.receive(CHUNK, seconds)
 
     # faults.fault.Connection
 
@@ -193,14 +192,12 @@ class HttpConnection:
         return self._wait(seconds)
 
     def read(self, size: int) -> bytes:
-        self._client.set_timeout(self._limits.head)
-        return self._client.receive(size)
+        return self._client.receive(size, self._limits.head)
 
     def proceed(self, context: Any = None) -> None:
         finish(self._requests(context))
 
     def _requests(self, context: Any = None) -> Steps[None]:
-        self._await("request")
         tls = self._owner.tls
         if tls is not None and not self._shake_hands(context or handshake.own_context(tls)):
             return
@@ -210,19 +207,20 @@ class HttpConnection:
             self.body, self._wait = b"", waiting
 
     def _shake_hands(self, context: ssl.SSLContext) -> bool:
-        self._client.set_timeout(self._limits.handshake)
-        first = self._client.receive(1, socket.MSG_PEEK)
+        self._await("request")
+        seconds = self._limits.handshake
+        first = self._client.receive(1, seconds, socket.MSG_PEEK)
         if not first:
             return False  # a port probe: no byte arrived, so nothing is recorded
         if first != handshake.FIRST_BYTE:
             code = "plain-http-on-tls-port"
             self._failed("plain http on an https port", code, status=400)
-            self._client.receive(CHUNK)
+            self._client.receive(CHUNK, seconds)
             self._refuse(RequestError(400, "this port speaks https; use an https:// URL", code))
             return False
         self._owner.count_handshake(1)
         try:
-            handshake.shake_hands(self._client, context)
+            handshake.shake_hands(self._client, context, seconds)
         except handshake.HandshakeError as exc:
             self._broke_off(str(exc), exc.code)
             return False

@@ -36,12 +36,12 @@ def own_context(make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         ) from exc
 
 
-def shake_hands(client: ClientSocket, context: ssl.SSLContext) -> None:
+def shake_hands(client: ClientSocket, context: ssl.SSLContext, seconds: float) -> None:
     """Do the server's side of the handshake; block until it has ended. Raises
     :class:`HandshakeError`; or, if there is no certificate for the name that the client requested,
     the same errors as :func:`own_context`."""
     try:
-        client.shake_hands(context)
+        client.shake_hands(context, seconds)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
         if getattr(exc, "reason", None) == "CALLBACK_FAILED":
             require_descriptor()  # OpenSSL does not pass on what the callback raised

@@ -34,7 +34,9 @@ class Listener:
         thread."""
         self._ready: list[int] = []
         self._poll = select.poll()
-        self._by_descriptor = {sock.fileno(): sock for sock in self.sockets}
+        self._by_descriptor = {
+            sock.fileno(): (sock, sock.family, sock.type) for sock in self.sockets
+        }
         self._reader, self._writer = socket.socketpair()
         try:
             for sock in (self._reader, self._writer):
@@ -56,8 +58,10 @@ class Listener:
                     self._ready = [descriptor for descriptor, _ in self._poll.poll()]
                 sock = self._by_descriptor.get(self._ready.pop())
                 if sock is not None:
-                    with suppress(BlockingIOError):
-                        return _accepted(sock)
+                    try:
+                        return _accepted(*sock)
+                    except BlockingIOError:
+                        continue
                 elif not self.closed:  # other code of this process closed the socket pair
                     raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return None
@@ -91,12 +95,12 @@ class Listener:
         self.close()
 
 
-def _accepted(listener: socket.socket) -> socket.socket:
+def _accepted(listener: socket.socket, family: int, kind: int) -> socket.socket:
     # Not socket.accept(), whose result is of the class that ``socket.socket`` is now. That of a
     # guard against network access (pytest-socket) raises, and the descriptor would be lost.
     descriptor, _ = listener._accept()  # type: ignore[attr-defined]
     try:
-        sock = _Socket(listener.family, listener.type, listener.proto, fileno=descriptor)
+        sock = _Socket(family, kind, listener.proto, fileno=descriptor)
     except BaseException:
         os.close(descriptor)
         raise
