@@ -165,6 +165,34 @@ class TestProcess:
             os.close(write)
         assert len(found) == 3 + 2 + 1  # and the one that lists them
 
+    def test_bodies_leave_nothing(self, single: ProcessRunner) -> None:
+        """Its threads and descriptors do not grow with the bodies that it runs: functions,
+        coroutines and those that fail."""
+
+        def count() -> tuple[int, int, int]:
+            import threading
+
+            return os.getpid(), threading.active_count(), len(os.listdir("/dev/fd"))
+
+        async def wait() -> None:
+            import asyncio
+
+            await asyncio.sleep(0)
+
+        def fail() -> None:
+            raise ValueError
+
+        def run_each() -> tuple[int, int, int]:
+            for body in (wait, fail):
+                processes.run(single, body)
+            counts: tuple[int, int, int] = result_of(processes.run(single, count))
+            return counts
+
+        pid, threads, descriptors = run_each()
+        later = [run_each() for _ in range(15)][-1]
+        # The thread of the body before may still be ending.
+        assert (later[0], later[1] < threads + 5, later[2] < descriptors + 5) == (pid, True, True)
+
 
 def test_it_imports_nothing_of_the_service() -> None:
     """A process starts again after each cancel; with the options and the journal that would take

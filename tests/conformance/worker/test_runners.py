@@ -61,12 +61,21 @@ def processes(wove_http_ca: CertificateAuthority) -> Iterator[HttpWorker]:
         yield worker
 
 
+LEFT_BEHIND = "limits.07"
+"""The case about what runs leave in their process. With processes, its cancels cost the starts of
+twenty; what bodies leave there, ``tests/runners/test_task_child.py`` asks."""
+
+
 @in_parts(3)
 def test_processes(processes: HttpWorker, ids: list[str]) -> None:
-    """With ``runner="processes"`` it passes every case that reaches the runner, including
-    SHOULDs."""
+    """With ``runner="processes"`` it passes every case that reaches the runner, including SHOULDs,
+    but the one about what runs leave in their process."""
     results = check(
-        processes.url, *ids, exclude=BEFORE_THE_BODY, jobs=JOBS, secret=str(processes.secret)
+        processes.url,
+        *ids,
+        exclude=(*BEFORE_THE_BODY, LEFT_BEHIND),
+        jobs=JOBS,
+        secret=str(processes.secret),
     )
     assert failures(results) == []
 
@@ -103,7 +112,7 @@ def test_dask(make_worker: MakeWorker, ids: list[str]) -> None:
     assert failures(results) == []
 
 
-BEFORE_UPSTREAM = (*BEFORE_THE_BODY, "limits.07")
+BEFORE_UPSTREAM = (*BEFORE_THE_BODY, LEFT_BEHIND)
 """Those cases, and the one about the process of the worker in front."""
 OF_EACH_SERVER = ("cancel.*", "concurrency.*", "run.07", "limits.0[45]", "transport.0[389]")
 """Cases about requests that reach a server at once, one after the other, large or cut off. What the
