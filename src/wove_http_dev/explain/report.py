@@ -158,7 +158,7 @@ def _nothing_arrived(
         return ["nothing arrived: the worker is not running; start() starts it"]
     if away := [name for each in state.faults.injections for name in each.keeping_away]:
         return [f"nothing arrived: the fault {', '.join(away)} keeps requests from arriving"]
-    if state.journal.cleared:
+    if state.journal.forgotten:
         return ["nothing arrived since reset()"]
     if forked:
         names = ", ".join(dict.fromkeys(forked))

@@ -94,9 +94,12 @@ class RunDisplay:
 
     def context(self) -> contextvars.Context:
         """Return a new context for the body."""
+        return capturing_context(self._capture())
+
+    def _capture(self) -> Capture:
         if self._run._capture is None:  # a fault may run the body again
             self._run._capture = Capture(self._journal.redact)
-        return capturing_context(self._run._capture)
+        return self._run._capture
 
     def body_ended(self) -> None:
         """Write the parts of lines that the body has written, before the log says that it has
@@ -128,15 +131,11 @@ class RunDisplay:
 
     def logged(self, data: bytes) -> None:
         """Keep a log record that was not written to a stream."""
-        self.context()
-        assert self._run._capture is not None
-        self._run._capture.write(data)
+        self._capture().write(data)
 
     def left_out(self, characters: int) -> None:
         """Count ``characters`` that the body has written and that were dropped there."""
-        self.context()
-        assert self._run._capture is not None
-        self._run._capture.leave_out(characters)
+        self._capture().leave_out(characters)
 
 
 def _pieces(value: Any, clean: Clean, level: int, longest: int = _STRING_LIMIT) -> Iterator[str]:

@@ -345,11 +345,6 @@ class Journal:
             return self._kept.violations
 
     @property
-    def cleared(self) -> bool:
-        """Whether :meth:`clear` has removed an exchange."""
-        return self._forgotten > 0
-
-    @property
     def forgotten(self) -> int:
         """The number of the newest exchange that :meth:`clear` has removed; 0 for none."""
         return self._forgotten

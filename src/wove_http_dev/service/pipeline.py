@@ -160,7 +160,10 @@ class Pipeline:
             request, hit.wait, lambda: self.second_origin(claim.run_id or "", hit.injection)
         )
         try:
-            return _checked(hit.fault.on_reply(reply, stage))
+            changed: Any = hit.fault.on_reply(reply, stage)
+            if not isinstance(changed, Reply):
+                raise TypeError(f"on_reply() returned {type(changed).__name__}, not a Reply")
+            return changed
         except BaseException as exc:
             record_failure(self.journal, exc, exchange=exchange)
             return reply
@@ -300,9 +303,3 @@ class Pipeline:
         if not events and not stage.awaited and answer is None:
             return Reply(headers=[("Content-Type", "application/json")])
         return events_reply(events, exchange, answer, self.response_shape)
-
-
-def _checked(reply: Any) -> Reply:
-    if not isinstance(reply, Reply):
-        raise TypeError(f"on_reply() returned {type(reply).__name__}, not a Reply")
-    return reply
