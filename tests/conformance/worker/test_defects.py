@@ -57,10 +57,12 @@ def test_a_planted_defect_is_flagged(defect: Defect) -> None:
 
 @pytest.mark.parametrize("ids", parts(WORKER_CASES, 3), ids=lambda ids: f"{ids[0]}-and-others")
 def test_the_worker_without_a_defect_is_flagged_by_nothing(ids: list[str]) -> None:
-    """The worker without a defect passes every case."""
+    """The worker without a defect passes every case, and no text about what a case sent contains
+    the secret or a part of a signature."""
     with PlainWorker() as worker:
         results = check(worker.url, *ids, jobs=JOBS, secret=SECRET)
     assert failures(results) == []
+    assert not any(SECRET in result.sent or "v1=" in result.sent for result in results)
 
 
 def test_a_defect_is_not_blamed_on_replays() -> None:
