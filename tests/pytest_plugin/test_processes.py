@@ -1,5 +1,5 @@
-"""The plugin with ``runner="processes"``, where that differs from threads: one test run, in the
-processes of pytest-xdist and with ``--wove-http-faults``, which several tests read."""
+"""The plugin with ``runner="processes"``, where that differs from threads: one test run, in a
+process of pytest-xdist and with ``--wove-http-faults``, which several tests read."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def run_suite(directory: Path) -> Suite:
     lines = run_directory_apart(
         directory,
         {"test_session": SESSION, "test_marker": MARKER, "conftest": CONFTEST},
-        *("-rA", "-n", "2", "--dist", "loadfile"),
+        *("-rA", "-n", "1"),
         *("--wove-http-faults=duplicate-run", "--wove-http-faults-report=report.json"),
         ini="filterwarnings = error::wove_http_dev.errors.StuckRunWarning\n",
         beside="xdist",
