@@ -51,10 +51,9 @@ CHECKS = [
         )
     ),
 ]
-"""The checks of the reference workers, in parts, so that no test takes long: over https the
-families whose cases cut connections and use them up (one of them, where the TLS is that of a
-server, and not of the worker's own code), over plain http, for half of the processor time, the
-rest."""
+"""The checks of the reference workers, in parts, so that no test takes long. Over https: how
+requests arrive, and of the worker whose TLS is code of its own also how it deals with clients that
+cut connections or use them up. Over plain http, for half of the processor time: the rest."""
 VERIFICATION = ("auth.24", "limits.06")
 """The cases about how long a verification remembers, and what it costs. All reference workers
 verify with ``worker_core``, so that they are run with ``ONE``."""

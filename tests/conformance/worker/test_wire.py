@@ -16,7 +16,6 @@ from tests.support import TIMEOUT
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.wire import (
     AnswerTimeout,
-    Background,
     CaseTimeUp,
     Connection,
     ConnectionClosed,
@@ -110,24 +109,6 @@ def test_a_deadline_that_has_passed_raises() -> None:
     """A deadline that has passed raises ``NoAnswer`` with the seconds that it allowed."""
     with pytest.raises(NoAnswer, match=r"within 0 s"):
         Deadline(0.0).left()
-
-
-def test_the_error_of_a_background_step_is_raised_with_its_result() -> None:
-    """An exception of a background step is raised by ``result``."""
-
-    def step() -> None:
-        raise ValueError("in the background")
-
-    with pytest.raises(ValueError, match="in the background"):
-        Background(step).result(5.0)
-
-
-def test_a_background_step_that_takes_too_long_has_no_answer() -> None:
-    """A background step that takes longer than the timeout raises ``NoAnswer``."""
-    over = threading.Event()
-    with pytest.raises(NoAnswer, match=r"within 0\.01 s"):
-        Background(lambda: over.wait(5.0)).result(0.01)
-    over.set()
 
 
 def test_a_long_body_is_shown_in_short() -> None:

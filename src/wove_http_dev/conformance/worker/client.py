@@ -18,8 +18,8 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.wire import (
-    Background,
     Connection,
     Deadline,
     Hearer,

@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
 from wove_http_dev.conformance.worker.answer_log import AnswerLog, CaseAnswers
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.machine import Machine
 from wove_http_dev.conformance.worker.sent_log import SentRequests
-from wove_http_dev.conformance.worker.wire import Background, Deadline, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import Deadline, HttpResponse, NoAnswer
 
 PATIENCE = 5.0
 """Seconds to wait for one answer on an idle machine. The tasks themselves take only

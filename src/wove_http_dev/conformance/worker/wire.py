@@ -14,12 +14,11 @@ import json
 import socket
 import ssl
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 MAX_ANSWER = 32 * 2**20
 """The most bytes that an answer may have, including its head."""
@@ -211,11 +210,13 @@ class Connection:
         """Send ``pieces`` one after the other, but no further ones once an answer has begun or the
         service has closed the connection. They are observed as one, when the last was sent."""
         sent = []
-        for piece in pieces:
-            sent.append(piece)
-            if not self._send(piece, deadline) or self._has_begun():
-                break
-        self._observer(self, b"".join(sent))
+        try:
+            for piece in pieces:
+                sent.append(piece)
+                if not self._send(piece, deadline) or self._has_begun():
+                    break
+        finally:  # also if the time is over
+            self._observer(self, b"".join(sent))
 
     def _send(self, data: bytes, deadline: Deadline) -> bool:
         """Send ``data``; return whether all of it could be sent."""
@@ -331,35 +332,3 @@ def _explained(step: Callable[[], T], deadline: Deadline) -> T:
         raise NoAnswer(f"{type(exc).__name__}: {exc}") from exc
     except (http.client.HTTPException, ValueError) as exc:
         raise NoAnswer(f"the answer is broken HTTP: {type(exc).__name__}: {exc}") from exc
-
-
-class Background(Generic[T]):
-    """Runs the function ``step`` in a background thread. The thread is a daemon, so that a step
-    that hangs does not keep the checker from ending."""
-
-    def __init__(self, step: Callable[[], T]) -> None:
-        self._value: list[T] = []
-        self._error: BaseException | None = None
-        self._done = threading.Event()
-        threading.Thread(target=self._run, args=(step,), daemon=True).start()
-
-    def _run(self, step: Callable[[], T]) -> None:
-        try:
-            self._value.append(step())
-        except BaseException as exc:  # raised again by result()
-            self._error = exc
-        finally:
-            self._done.set()
-
-    def done(self, timeout: float = 0.0) -> bool:
-        """Wait up to ``timeout`` seconds for the step to end; return whether it has ended."""
-        return self._done.wait(timeout)
-
-    def result(self, timeout: float) -> T:
-        """Wait for the step to end, and return its value or raise its exception. Raises
-        :class:`AnswerTimeout` after ``timeout`` seconds."""
-        if not self._done.wait(timeout):
-            raise AnswerTimeout(f"no complete answer within {timeout:g} s")
-        if self._error is not None:
-            raise self._error
-        return self._value[0]

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import probe
 from wove_http_dev.conformance.worker.cases.auth.replay import COPIES, times_alone
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import (
-    Background,
     Connection,
     HttpResponse,
     NoAnswer,

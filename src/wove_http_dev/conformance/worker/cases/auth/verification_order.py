@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.probe import (
@@ -27,7 +28,7 @@ from wove_http_dev.conformance.worker.cases.auth.probe import (
 from wove_http_dev.conformance.worker.cases.auth.timestamps import OUTSIDE
 from wove_http_dev.conformance.worker.client import NONCE
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 
 @auth.must(

@@ -9,9 +9,10 @@ from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import answers, commands
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 THE_ANSWER = "the answer to the cancel_task"
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     HeldRun,
@@ -24,7 +25,7 @@ from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     terminals_of,
 )
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 MODES = ("best_effort", "require_ack")
 MEANWHILE = 0.03

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency
 from wove_http_dev.conformance.worker.context import TURNED_AWAY, CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
-from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 MANY = 40
 """How many runs are open at once; Wove sends at most 32 (asyncio's default pool)."""

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import commands, sources, unusual_tasks
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
 from wove_http_dev.conformance.worker.context import CaseContext
-from wove_http_dev.conformance.worker.wire import Background, Connection, NoAnswer
+from wove_http_dev.conformance.worker.wire import Connection, NoAnswer
 
 PAIRS, SIZE = 8, 24
 """A measurement is 8 blocks of repeated requests, each with a block of wrongly signed ones, of 24

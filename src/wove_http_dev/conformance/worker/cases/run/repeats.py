@@ -16,10 +16,11 @@ from wove_http_dev.conformance.worker import (
     stateful_tasks,
     tasks,
 )
+from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
-from wove_http_dev.conformance.worker.wire import Background, HttpResponse, NoAnswer
+from wove_http_dev.conformance.worker.wire import HttpResponse, NoAnswer
 
 AFTERMATH = 0.1
 """Seconds to wait for a second run of the same task, which should not come."""
