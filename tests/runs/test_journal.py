@@ -358,7 +358,7 @@ class TestBounds:
         if end == "finish":
             journal.finish(run, returned(b"x" * 1000))
         else:
-            run.delivery = {"x": "x" * 1000}
+            run.args_text = "x" * 1000
             journal.lose(run)
         assert journal.size > 1000
 

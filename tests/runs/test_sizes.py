@@ -76,7 +76,7 @@ def test_text_of_an_exchange_is_counted(exchange: Exchange) -> None:
         make_run(args_pickle=LONG.encode()),
         make_run(callable_pickle=LONG.encode()),
         run_with(args_text=LONG),
-        run_with(delivery={"x": LONG}),
+        Run("", "", delivery={"x": LONG}, initial_value=False, args_pickle=b"", received=0.0),
         run_with(_outcome=returned(LONG)),
         run_with(_outcome=Outcome("result", result_text=LONG)),
         run_with(_outcome=Outcome("error", error={"traceback": LONG})),

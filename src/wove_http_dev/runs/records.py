@@ -224,8 +224,9 @@ class Run:
     ) -> None:
         self.run_id = run_id
         self.task_id = task_id
-        if size_of(delivery, DELIVERY_LIMIT) > DELIVERY_LIMIT:
-            delivery = {"left out": f"more than {DELIVERY_LIMIT} bytes"}
+        self._delivery_bytes = size_of(delivery, DELIVERY_LIMIT)
+        if self._delivery_bytes > DELIVERY_LIMIT:
+            self._delivery_bytes, delivery = 0, {"left out": f"more than {DELIVERY_LIMIT} bytes"}
         self.delivery = delivery
         self.initial_value = initial_value
         self.state = "received"

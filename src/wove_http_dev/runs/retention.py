@@ -36,8 +36,8 @@ def size_of_run(run: Run) -> int:
     ended = () if outcome is None else vars(outcome).values()
     given = (run.run_id, run.task_id, run._args_pickle, run._callable_pickle)
     parts = (*given, *ended, run.args_text, run._capture)
-    rest = filter(None, (run.delivery, outcome and outcome.error))
-    return _RUN + sum(map(getsizeof, parts)) + sum(map(size_of, rest))
+    error = size_of(outcome.error) if outcome is not None and outcome.error else 0
+    return _RUN + sum(map(getsizeof, parts)) + run._delivery_bytes + error
 
 
 class Retention:
@@ -98,7 +98,6 @@ class Retention:
         self._count_exchange(exchange, _EXCHANGE)
         if len(self._exchanges) > self._count:
             self._forget_exchange()
-        self._make_room()
 
     def measure_exchange(self, exchange: Exchange) -> None:
         """Measure ``exchange`` again, which has changed; do nothing if it was removed."""

@@ -26,7 +26,8 @@ def size_of(value: Any, at_most: float = math.inf) -> int:
         seen.add(id(each))
         contents = _contents(each)
         total += sum(map(getsizeof, contents))
-        found += [one for one in contents if type(one) not in _FLAT]
+        if not _FLAT.issuperset(map(type, contents)):
+            found += [one for one in contents if type(one) not in _FLAT]
     return total
 
 
