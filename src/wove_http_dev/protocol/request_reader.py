@@ -41,7 +41,8 @@ class RequestReader:
         self._max_body = max_body
         self._secure = secure
         self._parser = httptools.HttpRequestParser(self)
-        self._method = ""
+        self.method = ""
+        """The request's method; empty before its first line was read."""
         self._target: list[bytes] = []
         self._fields: list[tuple[bytes, bytes]] = []
         self._headers = _NO_HEADERS  # until all fields have arrived
@@ -49,6 +50,8 @@ class RequestReader:
         self._body = io.BytesIO()
         self.body_size = 0
         """Bytes of the body that have arrived."""
+        self.started = False
+        """Whether any bytes were fed."""
         self._fed = 0
         self._head_size = 0
         self.complete = False
@@ -58,11 +61,6 @@ class RequestReader:
         self.head_done = False
         self.pipelined = False
         """Whether bytes of a further request arrived. The connection must then be closed."""
-
-    @property
-    def started(self) -> bool:
-        """Whether any bytes were fed."""
-        return self._fed > 0
 
     @property
     def expects_continue(self) -> bool:
@@ -76,14 +74,12 @@ class RequestReader:
     def feed(self, data: bytes) -> bool:
         """Parse ``data``. Returns true once the request is complete. Raises
         :class:`RequestError`."""
+        self.started = True
         self._fed += len(data)
-        return self._parse(data)
-
-    def _parse(self, data: bytes) -> bool:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
-            return self._parse_without_upgrade(data[exc.args[0] :])
+            return self._feed_without_upgrade(data[exc.args[0] :])
         except httptools.HttpParserError as exc:
             if self._failure is not None:
                 raise self._failure from None
@@ -98,7 +94,7 @@ class RequestReader:
             raise self._head_too_large()
         return self.complete
 
-    def _parse_without_upgrade(self, rest: bytes) -> bool:
+    def _feed_without_upgrade(self, rest: bytes) -> bool:
         """Parse a head that offers another protocol again without the offer, followed by ``rest``,
         and return whether the request is complete.
 
@@ -108,23 +104,18 @@ class RequestReader:
         """
         if self.pipelined:
             return self.complete
-        if self._method == "CONNECT":  # never served; what follows it is not HTTP
+        if self.method == "CONNECT":  # never served; what follows it is not HTTP
             self.pipelined = True
             return self.complete
         version = self._parser.get_http_version().encode("ascii")
         target = b"".join(self._target)
-        lines = [b"%s %s HTTP/%s" % (self._method.encode("ascii"), target, version)]
+        lines = [b"%s %s HTTP/%s" % (self.method.encode("ascii"), target, version)]
         for name, value in self._headers.without("Upgrade"):
             lines.append(f"{name}: {value}".encode("latin-1"))
         self._target, self._fields, self._head_size = [], [], 0
         self.complete = self.head_done = False
         self._parser = httptools.HttpRequestParser(self)
-        return self._parse(b"\r\n".join([*lines, b"", rest]))
-
-    @property
-    def method(self) -> str:
-        """The request's method; empty before its first line was read."""
-        return self._method
+        return self.feed(b"\r\n".join([*lines, b"", rest]))
 
     @property
     def keep_alive(self) -> bool:
@@ -140,7 +131,7 @@ class RequestReader:
         headers = self._headers
         if authority is not None:  # it replaces the Host header (RFC 9112, 3.2.2)
             headers = Headers([("Host", authority), *headers.without("Host")])
-        return Request(self._method, target, headers, body, self._secure)
+        return Request(self.method, target, headers, body, self._secure)
 
     def request(self) -> Request:
         """Return the request, with as much of its body as has arrived, which the reader then no
@@ -169,7 +160,7 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:
         """Store a piece of the target."""
         if not self.complete:
-            self._method = self._parser.get_method().decode("ascii")
+            self.method = self._parser.get_method().decode("ascii")
             self._target.append(url)
             self._head_size += len(url)
 

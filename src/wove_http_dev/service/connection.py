@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.faults.distributions import Duration
@@ -85,7 +86,7 @@ class HttpConnection:
         self._over = False
         """Whether the server ended the connection."""
         self._plan: Plan = NO_PLAN
-        self._wait: Wait = NO_PLAN.wait("")
+        self._wait: Wait
         self.certificates = owner.certificates
         self.secure = owner.tls is not None
         self.head = b""
@@ -179,9 +180,6 @@ class HttpConnection:
         self.awaits_since = time.monotonic()
         self.awaits = what
 
-    def _receive_within(self, seconds: float) -> bytes:
-        return self._client.receive(CHUNK, seconds)
-
     # faults.fault.Connection
 
     @property
@@ -240,7 +238,7 @@ class HttpConnection:
         self._intake = intake = RequestIntake(
             reader,
             limits,
-            receive=self._receive_within,
+            receive=partial(self._client.receive, CHUNK),
             send=self.send,
             judge=self._owner.handler.judge,
             reserve=self._reserve,
@@ -257,6 +255,7 @@ class HttpConnection:
             answered = yield from self._answer(reader, intake.refusal)
             return answered and self._is_kept(reader)
         finally:
+            reader.close()
             self._intake = None
             self._answering = False
             self._owner.budget.release(self)

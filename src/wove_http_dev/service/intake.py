@@ -77,12 +77,6 @@ class RequestIntake:
         within ``wait`` seconds, and :class:`RequestError` if the rest takes too long, is too large,
         or is not HTTP.
         """
-        try:
-            return self._read(wait)
-        finally:
-            self._reader.close()
-
-    def _read(self, wait: float) -> bool:
         reader = self._reader
         while True:
             try:

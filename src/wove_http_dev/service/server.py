@@ -197,7 +197,7 @@ class Server:
 
     def _remove(self, connection: HttpConnection) -> None:
         self._connections.pop(connection, None)
-        if len(self._connections) <= near_limit(self.limits.connections) // 2:
+        if self._crowded and len(self._connections) <= near_limit(self.limits.connections) // 2:
             self._crowded = False
         self._changed.notify_all()
 
