@@ -34,6 +34,8 @@ class ClientSocket:
         of the service or of a fault."""
         self.must_reset = False
         """Whether :meth:`end` sends a TCP reset."""
+        self.all_read = False
+        """Whether everything was read that the client was to send: :meth:`end` need not look."""
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -144,11 +146,13 @@ class ClientSocket:
         if self.must_reset:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
             return
-        self._sock.settimeout(0)
-        try:
-            unread = _Socket.recv(self._sock, 1, socket.MSG_PEEK)
-        except BlockingIOError:
-            unread = b""
-        if not unread:
+        if self.all_read or not self._has_unread():
             # Below TLS, and after the last bytes: send() returns when the kernel has them.
             _Socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def _has_unread(self) -> bool:
+        self._sock.settimeout(0)
+        try:
+            return bool(_Socket.recv(self._sock, 1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
