@@ -97,7 +97,7 @@ class Retention:
         self._exchanges[exchange.number] = exchange
         self._count_exchange(exchange, _EXCHANGE)
         if len(self._exchanges) > self._count:
-            self._forget_exchange()
+            self._forget_oldest(self._exchanges)
 
     def measure_exchange(self, exchange: Exchange) -> None:
         """Measure ``exchange`` again, which has changed; do nothing if it was removed."""
@@ -117,33 +117,24 @@ class Retention:
         violations[exchange.number] = exchange
         self._count_exchange(exchange, size_of_exchange(exchange))
         if len(violations) > VIOLATION_LIMIT:
-            self._forget_violation(violations)
+            self._forget_oldest(violations)
         self._make_room()
 
     def _count_exchange(self, exchange: Exchange, size: int) -> None:
         self._exchange_bytes += size - self._exchange_sizes.get(exchange.number, 0)
         self._exchange_sizes[exchange.number] = size
 
-    def _forget_exchange(self) -> None:
-        self._uncount(self._exchanges.popitem(last=False)[0])
-
-    def _forget_violation(self, violations: OrderedDict[int, Exchange]) -> None:
-        self._uncount(violations.popitem(last=False)[0])
-
-    def _uncount(self, number: int) -> None:
-        if not any(number in kept for kept in (self._exchanges, self._refusals, self._failures)):
+    def _forget_oldest(self, kept: OrderedDict[int, Exchange]) -> None:
+        number = kept.popitem(last=False)[0]
+        if not any(number in each for each in (self._exchanges, self._refusals, self._failures)):
             self._exchange_bytes -= self._exchange_sizes.pop(number)
 
     def _shrink_exchanges(self) -> bool:
-        if len(self._exchanges) > 1:
-            self._forget_exchange()
-        elif len(self._refusals) > 1:
-            self._forget_violation(self._refusals)
-        elif len(self._failures) > 1:
-            self._forget_violation(self._failures)
-        else:
-            return False
-        return True
+        for kept in (self._exchanges, self._refusals, self._failures):
+            if len(kept) > 1:
+                self._forget_oldest(kept)
+                return True
+        return False
 
     # Runs
 
