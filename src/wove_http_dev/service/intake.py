@@ -27,7 +27,8 @@ _STEP = 2**20
 class RequestIntake:
     """Reads a request with ``reader``.
 
-    ``judge`` gets the head, and returns the refusal if the head is enough to refuse the request.
+    ``judge`` gets the head, and returns the refusal if the head is enough to refuse the request. It
+    is not called if the rest comes at once after the head.
     ``reserve`` is called for the memory that a body needs beyond :data:`READ_BYTES`. ``clock``
     returns seconds.
     """
@@ -53,6 +54,9 @@ class RequestIntake:
         self._clock = clock
         self._begun = 0.0
         self._body_begun: float | None = None
+        self._rest = min(limits.refused, limits.body)
+        """Seconds for the beginning of a body whose head is refused, or not judged yet."""
+        self._judged = False
         self._refusal: Verdict | None = None
 
     @property
@@ -84,15 +88,13 @@ class RequestIntake:
             except TimeoutError:
                 if not reader.started:
                     raise
-                if self._refusal is not None:
+            else:
+                if not data:
+                    return False
+                if not reader.started:
+                    self._begun = self._clock()
+                if reader.feed(data):
                     return True
-                raise _too_slow() from None
-            if not data:
-                return False
-            if not reader.started:
-                self._begun = self._clock()
-            if reader.feed(data):
-                return True
             if reader.head_done:
                 if self._refused():
                     return True
@@ -106,15 +108,19 @@ class RequestIntake:
     def _refused(self) -> bool:
         """Judge the head, once. Return whether the request is refused and enough of its body has
         arrived."""
-        first = self._body_begun is None
-        if first:
+        reader = self._reader
+        if self._body_begun is None:
             self._body_begun = self._clock()
-            self._refusal = self._judge(self._reader.head())
-        if self._refusal is not None:
-            return self._reader.expects_continue or self._reader.body_size >= READ_BYTES
-        if first and self._reader.expects_continue:
-            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return False
+            if self._rest > 0 and not reader.expects_continue:
+                return False  # a small body comes next, as a whole; it is verified with its head
+        if not self._judged:
+            self._judged = True
+            self._refusal = self._judge(reader.head())
+            if self._refusal is None and reader.expects_continue:
+                self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._refusal is None:
+            return False
+        return reader.expects_continue or reader.body_size >= READ_BYTES
 
     def _make_room(self) -> None:
         if self._reader.body_size <= self._reserved:
@@ -133,8 +139,10 @@ class RequestIntake:
         limits, now = self._limits, self._clock()
         if self._body_begun is None:
             return self._begun + limits.head - now
+        if not self._judged:
+            return self._rest
         if self._refusal is not None:
-            return self._body_begun + min(limits.refused, limits.body) - now
+            return self._body_begun + self._rest - now
         paced = limits.body_grace + self._reader.body_size / limits.body_rate
         return self._body_begun + min(limits.body, paced) - now
 
