@@ -1,5 +1,5 @@
-"""The plugin with ``runner="processes"``, where that differs from threads: one test run, in a
-process of pytest-xdist and with ``--wove-http-faults``, which several tests read."""
+"""The plugin with ``runner="processes"``, where that differs from threads: a test run in a process
+of pytest-xdist, and one of a single test with ``--wove-http-faults``, which several tests read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_directory_apart, shared
+from tests.pytest_plugin.helpers import (
+    run_directory_apart,
+    run_pytest,
+    shared,
+    without_others,
+)
 
 CONFTEST = """
 import pytest
@@ -86,30 +91,31 @@ def test_factory(wove_http_worker_factory):
 
 
 class Suite(NamedTuple):
-    """What the run prints, and what it says of each test with the fault."""
+    """What the run prints, and what is said of ``test_elsewhere`` with the fault."""
 
     lines: list[str]
-    details: dict[str, str]
+    detail: str
 
 
 def run_suite(directory: Path) -> Suite:
-    """Run the suite in ``directory``."""
+    """Run the suite in ``directory``, and then its first test with a fault."""
     lines = run_directory_apart(
         directory,
         {"test_session": SESSION, "test_marker": MARKER, "conftest": CONFTEST},
         *("-rA", "-n", "1"),
-        *("--wove-http-faults=duplicate-run", "--wove-http-faults-report=report.json"),
         ini="filterwarnings = error::wove_http_dev.errors.StuckRunWarning\n",
         beside="xdist",
     )
+    test = "test_session.py::test_elsewhere"
+    options = ("--wove-http-faults=duplicate-run", "--wove-http-faults-report=report.json")
+    run_pytest(directory, *without_others(), *options, test)
     tests = json.loads((directory / "report.json").read_text())["tests"]
-    details = {name: each["duplicate-run"]["detail"] for name, each in tests.items()}
-    return Suite(lines, details)
+    return Suite(lines, tests[test]["duplicate-run"]["detail"])
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    """The run."""
+    """The runs."""
     return shared(tmp_path_factory, "processes", run_suite)
 
 
@@ -138,4 +144,4 @@ def test_strict(suite: Suite) -> None:
 
 def test_runs_are_counted(suite: Suite) -> None:
     """A body that runs twice in processes is found by ``--wove-http-faults``."""
-    assert "'pid' ran 2 times" in suite.details["test_session.py::test_elsewhere"]
+    assert "'pid' ran 2 times" in suite.detail
