@@ -14,7 +14,7 @@ from wove import weave
 from wove.environment import EnvironmentExecutionError
 
 from tests.support import PRODUCTION_URL, answer, weave_one
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 
 MEGABYTE = 2**20

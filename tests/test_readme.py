@@ -18,11 +18,11 @@ import pytest
 
 from tests.pytest_plugin.helpers import without_others
 from tests.test_layers import ROWS
-from wove_http_dev import HttpWorker, pytest_plugin
+from wove_http_dev import HttpWorker
 from wove_http_dev.cli.main import make_parser, parse
 from wove_http_dev.fields import fields_of
 from wove_http_dev.options import Options
-from wove_http_dev.pytest_plugin import hooks
+from wove_http_dev.pytest_plugin import hooks, plugin
 from wove_http_dev.runs.records import STATES, Exchange, Run, RunLog
 
 ROOT = Path(__file__).parent.parent
@@ -365,6 +365,8 @@ class Config:
     def addinivalue_line(self, _: str, line: str) -> None:
         self.markers.update(re.findall(r"^\w+", line))
 
+    def add_cleanup(self, *_: object) -> None: ...
+
     def getoption(self, *_: str) -> None: ...
 
     def getini(self, *_: str) -> None: ...
@@ -389,7 +391,7 @@ def markers() -> set[str]:
 
 
 def fixtures() -> set[str]:
-    return {name for name in vars(pytest_plugin) if name.startswith("wove_http_")}
+    return {name for name in vars(plugin) if name.startswith("wove_http_")}
 
 
 def members() -> set[str]:

@@ -10,7 +10,7 @@ import wove
 from wove.environment import ExecutorRuntime
 
 from wove_http_dev.client.time_limits import TimeLimits, shortened
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.weave_outcome import run_one_weave
 
 SHORT = TimeLimits(600.0, 0.3)

@@ -19,7 +19,7 @@ from wove.environment import DeliveryTimeoutError, EnvironmentExecutionError
 
 from tests.support import TIMEOUT, answer, weave_one
 from wove_http_dev.errors import WaitTimeoutError
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.runs.records import Exchange
 from wove_http_dev.worker import HttpWorker
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from tests.faults.helpers import connect, error_of
 from tests.support import weave_one
 from wove_http_dev import HttpWorker, UsageError
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 TEN_YEARS = datetime.timedelta(days=3653)

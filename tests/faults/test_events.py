@@ -12,7 +12,7 @@ from wove import weave
 from tests.support import weave_one
 from wove_http_dev import HttpWorker
 from wove_http_dev.faults import EventsNotAList, ForeignRun
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.runs.outcome import Outcome
 
 

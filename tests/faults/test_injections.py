@@ -28,7 +28,7 @@ from wove_http_dev.faults.injections import REDIRECTED_KEPT, Injection, Injectio
 from wove_http_dev.faults.plan import Plan
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.protocol.claim import Claim
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.runs.records import Exchange
 
 TIMEOUT = 10.0

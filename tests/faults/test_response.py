@@ -7,7 +7,7 @@ import pytest
 from tests.faults.helpers import error_of, post_raw, read_all
 from tests.support import weave_one
 from wove_http_dev import HttpWorker
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 
 CREDENTIALS = {
     "signed": {"X-Wove-Key", "X-Wove-Timestamp", "X-Wove-Nonce", "X-Wove-Signature"},

@@ -18,7 +18,7 @@ from wove_http_dev import FAULTS, Fault, HttpWorker
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import Duration, Uniform, drawn
 from wove_http_dev.faults.fault import RunStage
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange
 

@@ -12,7 +12,7 @@ from wove.environment import EnvironmentExecutionError
 from tests.faults.helpers import error_of, post_raw, read_all
 from tests.support import TIMEOUT, weave_one
 from wove_http_dev import HttpWorker
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from tests.pytest_plugin.helpers import run
+from wove_http_dev.pytest_plugin import PLUGIN as REGISTERED
 from wove_http_dev.pytest_plugin import entry_point
 
 CONFTEST = 'pytest_plugins = ["wove_http_dev.pytest_plugin"]'
@@ -56,4 +57,4 @@ def test_distributions_are_not_read_again(
     manager = pytester.parseconfig(*ENTRY_POINT[:1], f"no:{ENTRY_POINT[1]}").pluginmanager
     monkeypatch.setattr(importlib.metadata, "distributions", read)
     manager.register(entry_point, "entry_point")
-    assert manager.has_plugin(entry_point.PLUGIN)
+    assert manager.has_plugin(REGISTERED)

@@ -16,7 +16,7 @@ from tests.pytest_plugin.helpers import (
     run_directory_apart,
     shared,
 )
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 
 NONE_KEPT = """

@@ -264,7 +264,10 @@ HEAVY = {"werkzeug", "trustme", "cryptography", "cloudpickle", "wove", "rich", "
 
 def pytest_unconfigure(config):
     print("LOADED", sorted(HEAVY & set(sys.modules)), "asyncio" in sys.modules)
+    print("OWN", *sorted(name for name in sys.modules if name.startswith("wove_http_dev")), "END")
 """
+LIGHT = ("fixtures", "hooks", "plugin", "settings", "stash")
+"""What is imported of the plugin in every run where it is installed."""
 
 
 def test_unused_plugin_imports_nothing_heavy(
@@ -276,6 +279,8 @@ def test_unused_plugin_imports_nothing_heavy(
     pytester.makepyfile("def test_it():\n    pass\n")
     result = pytester.runpytest_subprocess("-s", "-p", "wove_http_dev.pytest_plugin")
     result.stdout.fnmatch_lines(["*LOADED ?? False"])
+    own = " ".join(f"wove_http_dev.pytest_plugin.{name}" for name in LIGHT)
+    result.stdout.fnmatch_lines([f"OWN wove_http_dev wove_http_dev.pytest_plugin {own} END"])
 
 
 def test_used_plugin_imports_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 from wove import weave
 
-from wove_http_dev.pytest_plugin import WorkerFactory, watchdog
+from wove_http_dev.pytest_plugin import watchdog
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.pytest_plugin.watchdog import (
     Interruption,
     RunStuckError,

@@ -19,7 +19,7 @@ from wove_http_dev import CertificateAuthority, Fault, HttpWorker
 from wove_http_dev.faults.fault import ResponseStage
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.protocol.messages import Reply
-from wove_http_dev.pytest_plugin import WorkerFactory
+from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 
 
 @dataclass(frozen=True)

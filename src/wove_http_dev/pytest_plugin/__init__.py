@@ -1,36 +1,43 @@
 """The pytest plugin: options, markers, fixtures and the report section of a failing test.
 
 It is loaded in every pytest run where the package is installed, so it imports nothing heavy until a
-fixture is used. pytest finds hooks and fixtures as attributes of this module.
+fixture is used.
 """
 
-from wove_http_dev.pytest_plugin.fixtures import WorkerFactory as WorkerFactory
-from wove_http_dev.pytest_plugin.fixtures import _wove_http_adopting as _wove_http_adopting
-from wove_http_dev.pytest_plugin.fixtures import (
-    _wove_http_marker_check as _wove_http_marker_check,
-)
-from wove_http_dev.pytest_plugin.fixtures import (
-    _wove_http_session_test as _wove_http_session_test,
-)
-from wove_http_dev.pytest_plugin.fixtures import wove_http_adopt as wove_http_adopt
-from wove_http_dev.pytest_plugin.fixtures import wove_http_ca as wove_http_ca
-from wove_http_dev.pytest_plugin.fixtures import wove_http_fault as wove_http_fault
-from wove_http_dev.pytest_plugin.fixtures import wove_http_options as wove_http_options
-from wove_http_dev.pytest_plugin.fixtures import (
-    wove_http_session_worker as wove_http_session_worker,
-)
-from wove_http_dev.pytest_plugin.fixtures import wove_http_worker as wove_http_worker
-from wove_http_dev.pytest_plugin.fixtures import (
-    wove_http_worker_factory as wove_http_worker_factory,
-)
-from wove_http_dev.pytest_plugin.hooks import pytest_addoption as pytest_addoption
-from wove_http_dev.pytest_plugin.hooks import (
-    pytest_assertrepr_compare as pytest_assertrepr_compare,
-)
-from wove_http_dev.pytest_plugin.hooks import pytest_configure as pytest_configure
-from wove_http_dev.pytest_plugin.hooks import pytest_generate_tests as pytest_generate_tests
-from wove_http_dev.pytest_plugin.hooks import pytest_report_header as pytest_report_header
-from wove_http_dev.pytest_plugin.hooks import (
-    pytest_runtest_makereport as pytest_runtest_makereport,
-)
-from wove_http_dev.pytest_plugin.hooks import pytest_runtest_setup as pytest_runtest_setup
+import importlib
+import sys
+from importlib.machinery import PathFinder
+from typing import Any
+
+PLUGIN = "wove_http_dev.pytest_plugin.plugin"
+
+
+class PlainImports:
+    """A finder that imports this package as Python does, without pytest's rewriting of assertions.
+
+    pytest sends every module of a distribution with a plugin through that, at two to eight times
+    the price: pytest 9 hashes the source, and reads the code from a file object by object. The
+    modules have no assertion whose operands the author of a test would want to see.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: object = None) -> Any:
+        """Find a module of this package, unless it has tests."""
+        if name.startswith("wove_http_dev.") and ".test_" not in name:
+            return PathFinder.find_spec(name, path)
+        return None
+
+
+def pytest_addoption(pluginmanager: Any) -> None:
+    """Register the plugin, unless it is, or is blocked. For a ``pytest_plugins`` here, pytest would
+    read the metadata of every installed distribution once more."""
+    if not pluginmanager.has_plugin(PLUGIN) and not pluginmanager.is_blocked(__name__):
+        if PlainImports not in sys.meta_path:
+            sys.meta_path.insert(0, PlainImports)
+        pluginmanager.register(importlib.import_module(PLUGIN), PLUGIN)
+
+
+def restore_imports() -> None:
+    """Leave imports as they were before the plugin."""
+    if PlainImports in sys.meta_path:
+        sys.meta_path.remove(PlainImports)

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import pytest
 
 from wove_http_dev.pytest_plugin.settings import is_remote, seed
-from wove_http_dev.pytest_plugin.stash import WORKERS, is_faulted, join_run
-
-AnyWorker = TypeVar("AnyWorker", bound="ClientSide")
+from wove_http_dev.pytest_plugin.stash import WORKERS, join_run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from wove_http_dev.tls import CertificateAuthority
     from wove_http_dev.worker import HttpWorker
     from wove_http_dev.worker_options import WorkerOptions
+
+    AnyWorker = TypeVar("AnyWorker", bound=ClientSide)
 
 
 class WorkerFactory(Protocol):
@@ -83,7 +83,7 @@ def wove_http_worker_factory(
     from wove_http_dev.errors import UsageError
     from wove_http_dev.options import hide_secrets
     from wove_http_dev.pytest_plugin.markers import marked_options, refuse_wrong_options
-    from wove_http_dev.pytest_plugin.strict_check import check_after_test
+    from wove_http_dev.pytest_plugin.strict_check import check_after_test, warn_of_traps
 
     refuse_wrong_options(request.node, wove_http_options)
     marked = hide_secrets(marked_options(request.node))
@@ -91,7 +91,7 @@ def wove_http_worker_factory(
     with ExitStack() as stack:
         others = list(workers)  # the session's worker
         stack.callback(workers.__setitem__, slice(None), others)
-        stack.callback(_warn_of_traps, request.node, workers)
+        stack.callback(warn_of_traps, request.node, workers)
 
         def factory(**options: Any) -> HttpWorker:
             __tracebackhide__ = True  # --showlocals would show the secrets in the options
@@ -166,34 +166,6 @@ def wove_http_session_worker(
         yield cast("HttpWorker", worker)
 
 
-@pytest.fixture
-def _wove_http_session_test(
-    request: pytest.FixtureRequest, wove_http_session_worker: HttpWorker
-) -> Iterator[None]:
-    """What one test does with the session's worker; the plugin adds it to the test's fixtures, as
-    the first one, so that it ends last."""
-    from wove_http_dev.pytest_plugin.strict_check import check_after_test
-    from wove_http_dev.worker import HttpWorker
-    from wove_http_dev.worker_side import WorkerSide
-
-    worker = cast("ClientSide", wove_http_session_worker)
-    workers = request.node.stash.setdefault(WORKERS, [])
-    with ExitStack() as stack:
-        if isinstance(worker, HttpWorker):
-            worker.start()  # a test may have stopped it
-        elif isinstance(worker, WorkerSide):  # of another process
-            worker.reset()  # others may have used it since the last test
-        if isinstance(worker, WorkerSide):
-            stack.callback(worker.reset)
-        workers.append(worker)
-        stack.callback(workers.remove, worker)
-        stack.enter_context(worker.configured())
-        stack.callback(_warn_of_traps, request.node, [worker])
-        stack.callback(check_after_test, worker, request.node)
-        join_run(request.node, worker)
-        yield
-
-
 @pytest.fixture(scope="session")
 def wove_http_adopt(request: pytest.FixtureRequest) -> Callable[[AnyWorker], AnyWorker]:
     """Return ``adopt(worker)``, which treats a worker that a fixture of your own has started as
@@ -202,29 +174,6 @@ def wove_http_adopt(request: pytest.FixtureRequest) -> Callable[[AnyWorker], Any
     from wove_http_dev.pytest_plugin.adoption import adoptions_of
 
     return adoptions_of(request.config).adopt
-
-
-@pytest.fixture
-def _wove_http_adopting(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test for which workers may be adopted; the plugin adds it to the test's fixtures, as the
-    first one."""
-    from wove_http_dev.pytest_plugin.adoption import adoptions_of
-
-    with adoptions_of(request.config).in_test(request.node):
-        yield
-
-
-@pytest.fixture
-def _wove_http_marker_check(request: pytest.FixtureRequest) -> None:
-    """Fail a test whose marker ``wove_http`` does nothing, or has a wrong option; the plugin adds
-    it to the fixtures of a test with that marker, as the last one."""
-    from wove_http_dev.pytest_plugin.markers import refuse_wrong_options, why_without_effect
-
-    own = any(marker.name == "wove_http" for marker in request.node.own_markers)
-    why = why_without_effect(request.node) if own else None
-    if why is not None:
-        pytest.fail(why, pytrace=False)
-    refuse_wrong_options(request.node, {})
 
 
 def _fault_of(node: pytest.Item) -> Any:
@@ -274,19 +223,3 @@ def _import_path(request: pytest.FixtureRequest) -> list[str]:
         directories.append(str(package))
     directories.append(str(config.rootpath))
     return [each for each in dict.fromkeys(directories) if os.path.isdir(each)]
-
-
-def _warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
-    if is_faulted(node):  # the run without a fault has warned
-        return
-    from wove_http_dev.errors import WoveTrapWarning
-    from wove_http_dev.explain.traps import traps
-
-    for text in traps(workers):
-        complaint = ""
-        try:
-            node.warn(WoveTrapWarning(text))
-        except WoveTrapWarning as exc:  # with -W error
-            complaint = str(exc)
-        if complaint:  # outside the except block: no exception is chained to it
-            pytest.fail(complaint, pytrace=False)

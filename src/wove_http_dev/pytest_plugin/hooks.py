@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wove_http_dev.pytest_plugin import restore_imports
 from wove_http_dev.pytest_plugin.settings import (
-    CONTROL,
     FAULTS,
     FAULTS_STRICT,
     LISTS,
     REMOTE_OPTIONS,
-    URL,
     add_options,
     is_remote,
     seed,
-    setting,
     values,
 )
 from wove_http_dev.pytest_plugin.stash import PASSED, WORKERS, is_faulted
@@ -34,6 +33,9 @@ MARKERS = {
     ),
 }
 """The plugin's markers, each with the line that ``pytest --markers`` shows."""
+ADDED_FIXTURES = "wove_http_dev.pytest_plugin.added_fixtures"
+"""The module of the fixtures that a test does not request itself."""
+REMOTE = "wove_http_dev.pytest_plugin.remote"
 SIDE_LIMIT = 300
 """Characters that are shown of each side of a comparison with a secret."""
 
@@ -45,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; raise :class:`pytest.UsageError` for options that cannot be used."""
+    config.add_cleanup(restore_imports)
     for line in MARKERS.values():
         config.addinivalue_line("markers", line)
     seed(config)  # raises if it is no number
@@ -52,25 +55,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from wove_http_dev.pytest_plugin.remote import check_remote
 
         check_remote(config)
+        _register(config.pluginmanager, REMOTE)  # for its line of the header
     if any(config.getoption(flag) for flag in (*LISTS, FAULTS_STRICT)) or values(config, FAULTS):
         from wove_http_dev.pytest_plugin.fault_matrix import install
 
         install(config)
-
-
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Name the worker service that the tests run against, if it is not started by them."""
-    if not is_remote(config):
-        return []
-    from wove_http_dev.secret import shown_url
-
-    url, control = setting(config, URL), setting(config, CONTROL)
-    lines = []
-    if url is not None:
-        lines.append(f"wove-http: the worker service at {shown_url(url)} ({URL})")
-    if control is not None:
-        lines.append(f"wove-http: the control API at {shown_url(control)} ({CONTROL})")
-    return lines
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -107,8 +96,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marked = any(marker.name == "wove_http" for marker in markers)
     last = ["_wove_http_marker_check"] if marked else []
     if first or last:
+        _register(item.config.pluginmanager, ADDED_FIXTURES)
         # A list of its own: the tests of a parametrized function share theirs.
         item.fixturenames = [*first, *names, *last]  # type: ignore[attr-defined]
+
+
+def _register(manager: pytest.PytestPluginManager, name: str) -> None:
+    """Register a module, once. A module that pytester has forgotten is imported again: it is
+    still an attribute of its package, so that ``from … import`` would find the old one."""
+    if not manager.has_plugin(name):
+        manager.register(importlib.import_module(name), name)
 
 
 def _refuse_misspelt_markers(item: pytest.Item) -> None:

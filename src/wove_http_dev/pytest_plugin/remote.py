@@ -44,6 +44,21 @@ def check_remote(config: pytest.Config) -> None:
         raise pytest.UsageError(str(exc)) from None
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Name the worker service that the tests run against, if it is not started by them."""
+    if not is_remote(config):
+        return []
+    from wove_http_dev.secret import shown_url
+
+    url, control = setting(config, URL), setting(config, CONTROL)
+    lines = []
+    if url is not None:
+        lines.append(f"wove-http: the worker service at {shown_url(url)} ({URL})")
+    if control is not None:
+        lines.append(f"wove-http: the control API at {shown_url(control)} ({CONTROL})")
+    return lines
+
+
 def remote_worker(
     config: pytest.Config, options: Mapping[str, Any], *, label: str = "", beside: bool = False
 ) -> ClientSide:

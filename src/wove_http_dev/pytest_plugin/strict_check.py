@@ -1,4 +1,4 @@
-"""Strict mode at the end of a test, or of a fixture: fails it for what strict mode reports."""
+"""What is checked at the end of a test, or of a fixture: strict mode, and traps of Wove's."""
 
 from __future__ import annotations
 
@@ -31,3 +31,20 @@ def fail_if_violated(worker: ClientSide) -> None:
         complaint = str(exc)
     if complaint:  # outside the except block: no exception is chained to it
         pytest.fail(complaint, pytrace=False)
+
+
+def warn_of_traps(node: pytest.Item, workers: list[ClientSide]) -> None:
+    """Warn of settings of Wove's that do not do over http what they say."""
+    if is_faulted(node):  # the run without a fault has warned
+        return
+    from wove_http_dev.errors import WoveTrapWarning
+    from wove_http_dev.explain.traps import traps
+
+    for text in traps(workers):
+        complaint = ""
+        try:
+            node.warn(WoveTrapWarning(text))
+        except WoveTrapWarning as exc:  # with -W error
+            complaint = str(exc)
+        if complaint:  # outside the except block: no exception is chained to it
+            pytest.fail(complaint, pytrace=False)
