@@ -33,7 +33,7 @@ CANCEL_MODES = ("best_effort", "require_ack")
 TERMINAL_TYPES = ("task_result", "task_error", "task_cancelled")
 
 
-@dataclass  # not frozen, which would make its construction six times as expensive
+@dataclass  # not frozen, whose construction takes three times as long (0.6 µs)
 class RunTask:
     """A ``run_task`` command frame. Both payloads, the callable and its arguments, are cloudpickle
     bytes."""

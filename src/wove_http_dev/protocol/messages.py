@@ -14,7 +14,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would mak
 REASONS: dict[int, str] = {status.value: status.phrase for status in http.HTTPStatus}
 
 
-@dataclass  # not frozen, which would make its construction six times as expensive
+@dataclass  # not frozen, whose construction takes three times as long (0.6 µs)
 class Request:
     """A request. The head is decoded as latin-1 (RFC 9110, 5.5), the body is unchanged."""
 
