@@ -1,5 +1,5 @@
 """What the server of ``tests.preloaded`` imports before its first child: pytest, Wove, and the
-package as a test run imports it, with the assertions that pytest has rewritten."""
+package as a test run imports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import wove  # noqa: F401
 
 PACKAGE = "wove_http_dev"
-OF_TESTS = ("pytest_plugin", "pytest_plugin.fixtures", "worker", "first_certificate")
+OF_TESTS = ("pytest_plugin.plugin", "pytest_plugin.fixtures", "worker", "first_certificate")
 """Modules of the package that each test with a worker imports."""
 OF_COMMANDS = ("cli.main", "cli.serve", "cli.exec")
 kept: set[str] = set()
@@ -26,17 +26,22 @@ def imported() -> set[str]:
 
 
 class _Importer:
-    """A pytest plugin that imports the package, and runs no tests. Where pytest rewrites no
-    assertions, an import would make each test run warn: it loads the package as a plugin."""
+    """A pytest plugin that imports the package, and runs no tests. pytest would warn in each test
+    run of a package with a plugin that it did not import itself."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self) -> int:
         pytest.register_assert_rewrite(PACKAGE)
-        for name in OF_TESTS:
-            importlib.import_module(f"{PACKAGE}.{name}")
-        kept.update(imported())
-        for name in OF_COMMANDS:
-            importlib.import_module(f"{PACKAGE}.{name}")
+        plugin = importlib.import_module(f"{PACKAGE}.pytest_plugin")
+        sys.meta_path.insert(0, plugin.PlainImports)
+        try:
+            for name in OF_TESTS:
+                importlib.import_module(f"{PACKAGE}.{name}")
+            kept.update(imported())
+            for name in OF_COMMANDS:
+                importlib.import_module(f"{PACKAGE}.{name}")
+        finally:
+            plugin.restore_imports()
         return 0
 
 

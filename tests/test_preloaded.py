@@ -107,8 +107,8 @@ def test_assertions_of_a_test_run(program: Path) -> None:
 
 
 def test_what_a_test_run_finds(program: Path) -> None:
-    """A test run finds imported what a test with a worker needs, with rewritten assertions, and
-    nothing that only commands need."""
+    """A test run finds imported what a test with a worker needs, as it would import it, and nothing
+    that only commands need."""
     program.write_text(
         "import sys\n"
         "def test():\n"
