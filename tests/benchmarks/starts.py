@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,8 @@ from pathlib import Path
 from pytest_httpserver import HTTPServer
 
 from tests.benchmarks.compare_process import one_task
-from tests.benchmarks.figures import Figure, Table, in_turn
+from tests.benchmarks.figures import Figure, Samples, Table, in_turn
+from tests.benchmarks.instructions import instructions
 from wove_http_dev import HttpWorker
 from wove_http_dev.tls import CertificateAuthority
 from wove_http_dev.tls_contexts import server_context
@@ -28,6 +31,8 @@ from wove_http_dev.tls_contexts import server_context
 ROUNDS = 15
 ISOLATED_WEAVES = 20
 FIXTURE_TESTS = 300
+COUNTS = 2
+"""Rounds in which instructions are counted: they hardly differ, and take fifty times as long."""
 FIRST_WEAVE = """
 from wove import weave
 from wove_http_dev import HttpWorker
@@ -185,31 +190,43 @@ def _weaves(environment: str) -> dict[str, float]:
 
 def _plugin(table: Table, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
-        suites = {"nothing": "", "no fixture": "", "wove_http_worker": ", wove_http_worker"}
-        for suite, fixture in suites.items():
-            directory = Path(name, suite)
-            directory.mkdir()
-            tests = 1 if suite == "nothing" else FIXTURE_TESTS
-            text = FIXTURE_SUITE.format(tests=tests, fixture=fixture)
-            (directory / "test_it.py").write_text(text)
-            if suite != "nothing":
-                (directory / "conftest.py").write_text(FIXTURE_CONFTEST)
+        root = Path(name)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        empty = _suite(root / "empty", "", 1)
         without = [*command, "-p", "no:wove_http_dev"]
-        empty = Path(name, "nothing")
-        found = in_turn(
-            {"plugin": partial(_run, command, empty), "no plugin": partial(_run, without, empty)},
-            rounds,
-        )
-        what, goal = "pytest with one empty test, processor time", "plugin <= 2 ms above"
-        table.add(Figure(what, "ms", found["processor"], "no plugin", goal, above=True))
+        both = {"plugin": (command, empty), "no plugin": (without, empty)}
+        found = in_turn({label: partial(_run, *run) for label, run in both.items()}, rounds)
+        what, goal = "pytest with one empty test", "plugin <= 2 ms above"
+        _add(table, f"{what}, processor time", found["processor"], "no plugin", goal)
+        if shutil.which("valgrind") is not None:
+            counted = {label: partial(instructions, *run) for label, run in both.items()}
+            samples = in_turn(counted, COUNTS)["instructions"]
+            processor = statistics.median(found["processor"]["no plugin"])
+            rate = statistics.median(samples["no plugin"]) / processor
+            scaled = {label: [count / rate for count in each] for label, each in samples.items()}
+            what = f"{what}, instructions at {rate / 1e6:.1f} million a ms"
+            _add(table, what, scaled, "no plugin", goal)
         each = {
-            label: partial(_each_test, command, Path(name, label))
-            for label in ("no fixture", "wove_http_worker")
+            label: partial(_each_test, command, _suite(root / label, fixture, FIXTURE_TESTS))
+            for label, fixture in (("no fixture", ""), ("wove_http_worker", ", wove_http_worker"))
         }
         found = in_turn(each, max(3, rounds // 3))
         what, goal = "a test, CA reused, processor time", "wove_http_worker <= 1 ms above"
-        table.add(Figure(what, "ms", found["processor"], "no fixture", goal, above=True))
+        _add(table, what, found["processor"], "no fixture", goal)
+
+
+def _suite(directory: Path, fixture: str, tests: int) -> Path:
+    """Write a test module into a new directory, and return that."""
+    directory.mkdir()
+    text = FIXTURE_SUITE.format(tests=tests, fixture=fixture)
+    (directory / "test_it.py").write_text(text)
+    if tests > 1:
+        (directory / "conftest.py").write_text(FIXTURE_CONFTEST)
+    return directory
+
+
+def _add(table: Table, what: str, samples: Samples, base: str, goal: str) -> None:
+    table.add(Figure(what, "ms", samples, base, goal, above=True))
 
 
 def _each_test(command: list[str], directory: Path) -> dict[str, float]:
