@@ -16,7 +16,7 @@ import pytest
 from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.protocol.headers import Headers
-from wove_http_dev.runs.journal import REDACTED, TEXT_LIMIT, Journal
+from wove_http_dev.runs.journal import NAME_LIMIT, REDACTED, TEXT_LIMIT, Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import STATES, Exchange
 
@@ -205,6 +205,14 @@ class TestRedaction:
     def test_secret_in_any_header(self, journal: Journal) -> None:
         """A value that contains the secret is not recorded, in any header."""
         assert recorded(journal, "X-Anything", f"a{SECRET}b") == REDACTED
+
+    @pytest.mark.parametrize("before", [0, NAME_LIMIT - 5])
+    def test_secret_in_a_name(self, journal: Journal, before: int) -> None:
+        """Nothing of the secret is recorded where it is in the name of a header, at the end of what
+        is kept of the name too."""
+        exchange = journal.open()
+        journal.record_headers(exchange, [("x" * before + SECRET, "value")])
+        assert SECRET[:5] not in exchange.head
 
     @pytest.mark.parametrize("write", [repr, urllib.parse.quote, json.dumps])
     def test_escaped_secret(self, write: Callable[[str], str]) -> None:

@@ -162,7 +162,8 @@ class Journal:
 
     def _redact(self, name: str, value: str) -> tuple[str, str]:
         private = len(name) > NAME_LIMIT or is_private(name) or self.redact(value) != value
-        return name[:NAME_LIMIT], REDACTED if private else value[:TEXT_LIMIT]
+        name = self.clean(name, NAME_LIMIT)
+        return name, REDACTED if private else value[:TEXT_LIMIT]
 
     def announce(self, exchange: Exchange) -> None:
         """Tell the observers that ``exchange`` has a run, or is to cancel one."""
