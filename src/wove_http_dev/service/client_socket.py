@@ -35,7 +35,8 @@ class ClientSocket:
         self.must_reset = False
         """Whether :meth:`end` sends a TCP reset."""
         self.all_read = False
-        """Whether everything was read that the client was to send: :meth:`end` need not look."""
+        """Whether the client said that it sends no more than was read: then :meth:`end` does not
+        look."""
 
     def fileno(self) -> int:
         """Return the descriptor."""

@@ -295,7 +295,7 @@ class HttpConnection:
             with contextlib.suppress(OSError):
                 self._client.drain(self._limits.drain)
             return False
-        self._client.all_read = self._last_reply and not self._ends
+        self._client.all_read = not (reader.keep_alive or self._ends)
         return not (self._last_reply or self._ends)
 
     @property
