@@ -27,6 +27,16 @@ Answer = Callable[[bytes, bytes], bytes]
 _FIELD = re.compile(rb"^(x-wove-[a-z]+): *(\S+)", re.IGNORECASE | re.MULTILINE)
 _RUN_ID = re.compile(rb'"run_id":"([^"]*)"')
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+# A server that closes each connection must say so (RFC 9112, 9.6), and what its answer is (`check
+# worker`, transport.03). Wove's client takes longer for each header.
+_HEAD = b"\r\n".join(
+    (
+        b"HTTP/1.1 200 OK",
+        b"Content-Type: application/json",
+        b"Content-Length: %d",
+        b"Connection: close\r\n\r\n",
+    )
+)
 
 
 def canned(body: bytes) -> bytes:
@@ -122,7 +132,7 @@ def _serve(sock: socket.socket, context: ssl.SSLContext | None, answer: Answer) 
         while len(body) < length:
             body += _received(sock)
         content = answer(head, bytes(body))
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+        sock.sendall(_HEAD % len(content) + content)
 
 
 def _received(sock: socket.socket) -> bytes:
