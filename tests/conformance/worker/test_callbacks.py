@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +52,29 @@ def test_a_body_that_connects_is_seen(listener: Listener) -> None:
     callback = listener.expect()
     body(callback)
     assert callback.arrived(TIMEOUT)
+
+
+def test_what_connected_before_is_counted(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``catch_up`` counts a connection that was made before, however late the listener's threads
+    run."""
+    callback, other_was_read, read = listener.expect(), threading.Event(), Listener._read_token
+    late = iter([True])
+
+    def read_token(self: Listener, sock: socket.socket) -> None:
+        if next(late, False):
+            other_was_read.wait(TIMEOUT)
+            time.sleep(0.05)  # so that a listener that does not wait counts too few
+            read(self, sock)
+        else:
+            read(self, sock)
+            other_was_read.set()
+
+    monkeypatch.setattr(Listener, "_read_token", read_token)
+    tasks.report_back(**callback.address)
+    callback.catch_up()
+    assert callback.count == 1
 
 
 def test_a_running_body_answers_pings(listener: Listener) -> None:

@@ -11,6 +11,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -31,8 +32,11 @@ class Callback:
     """The connection from a task body to the checker. ``address`` holds the task's arguments: host,
     port and token."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, catch_up: Callable[[], None] = lambda: None) -> None:
         self.host, self.port = host, port
+        self.catch_up = catch_up
+        """Waits until the task bodies that have connected before are counted (see
+        :meth:`Listener.catch_up`)."""
         self.token = secrets.token_hex(TOKEN_BYTES // 2)
         self.pong_timeout = PONG_TIMEOUT
         self.address: dict[str, Any] = {"host": host, "port": port, "token": self.token}
@@ -135,16 +139,32 @@ class Listener:
         self.port: int = self._server.getsockname()[1]
         self._lock = threading.Lock()
         self._callbacks: dict[str, Callback] = {}
+        self._readers: set[threading.Thread] = set()
+        """Each reads the token of a connection."""
         self._closed = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def expect(self) -> Callback:
         """Return a new callback, which waits for the connection of one task body."""
-        callback = Callback(self.host, self.port)
+        callback = Callback(self.host, self.port, self.catch_up)
         with self._lock:
             self._callbacks[callback.token] = callback
         return callback
+
+    def catch_up(self) -> None:
+        """Wait until every connection that was made before has been counted. A task connects before
+        it is answered, but on a busy machine the answer may be read before the listener's threads
+        have run."""
+        last = self.expect()
+        with suppress(OSError), socket.create_connection((self.host, self.port), WAKE_TIMEOUT) as s:
+            s.sendall(last.token.encode())
+            last.arrived(TOKEN_TIMEOUT)  # connections are accepted in order
+        with self._lock:
+            earlier = list(self._readers)
+        for reader in earlier:
+            reader.join(TOKEN_TIMEOUT)  # it ends by then
+        self.drop(last)
 
     def drop(self, callback: Callback) -> None:
         """Close ``callback``. A task body that connects with its token later is disconnected."""
@@ -161,7 +181,17 @@ class Listener:
             if self._closed:
                 sock.close()
                 return
-            threading.Thread(target=self._read_token, args=(sock,), daemon=True).start()
+            reader = threading.Thread(target=self._read, args=(sock,), daemon=True)
+            with self._lock:
+                self._readers.add(reader)
+                reader.start()
+
+    def _read(self, sock: socket.socket) -> None:
+        try:
+            self._read_token(sock)
+        finally:
+            with self._lock:
+                self._readers.discard(threading.current_thread())
 
     def _read_token(self, sock: socket.socket) -> None:
         ends = time.monotonic() + TOKEN_TIMEOUT

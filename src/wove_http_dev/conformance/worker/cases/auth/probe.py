@@ -58,6 +58,7 @@ class Probe:
         if self.callback is None:
             return 0
         self.callback.arrived(self.aftermath if timeout is None else timeout, at_least)
+        self.callback.catch_up()
         return self.callback.count
 
 
@@ -96,10 +97,13 @@ class PickleCanary:
 
     def was_loaded(self, times: int = 1) -> bool:
         """Wait for the pickle to be loaded ``times`` times, and return whether it was."""
-        return self.callback.arrived(self.aftermath, times)
+        self.callback.arrived(self.aftermath, times)
+        self.callback.catch_up()
+        return self.callback.count >= times
 
     def has_loaded(self) -> bool:
         """Return whether the pickle has been loaded, without waiting for it."""
+        self.callback.catch_up()
         return self.callback.count > 0
 
 
