@@ -113,7 +113,7 @@ def test_noisy(wove_http_worker):
     __import__("warnings").warn("a warning")
     weave_one()
 
-@pytest.mark.wove_http_faults("hang")
+@pytest.mark.wove_http_faults("status")
 def test_own_fault(wove_http_worker, wove_http_fault):
     with pytest.raises(Exception):
         weave_one()
@@ -299,7 +299,7 @@ class TestASuite:
         ("test", "reason"),
         [
             ("test_that_fails", "fails without a fault"),
-            ("test_own_fault[hang]", "has faults of its own"),
+            ("test_own_fault[status]", "has faults of its own"),
             ("test_expected_failure", "expected to fail"),
             ("test_that_sends_nothing", "sends nothing"),
             ("test_that_resets", "resets its worker"),
