@@ -22,7 +22,8 @@ def test_marked(request, wove_http_worker):
     assert is_registered(request)
 
 def test_session(request, wove_http_session_worker):
-    assert request.fixturenames[0] == "_wove_http_session_test"
+    # request.fixturenames is another list in pytest 7.4, without what a hook has added in front.
+    assert request.node.fixturenames[0] == "_wove_http_session_test"
     assert weave_one() == 42
 """
 
