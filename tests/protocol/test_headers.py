@@ -61,3 +61,11 @@ def test_equality() -> None:
 def test_repr() -> None:
     """The repr has the fields."""
     assert repr(Headers(FIELDS[:1])) == "Headers([('Accept', 'a')])"
+
+
+def test_repr_hides_credentials() -> None:
+    """The repr, which pytest shows of a local variable, does not have the value of a header with
+    credentials."""
+    assert (
+        repr(Headers([("Authorization", "Bearer t")])) == "Headers([('Authorization', <secret>)])"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import overload
 
+from wove_http_dev.secret import Secret, is_private
+
 
 class Headers:
     """Header fields in the order in which they were sent; a name may be repeated. They are looked
@@ -66,4 +68,5 @@ class Headers:
         return hash(self._fields)
 
     def __repr__(self) -> str:
-        return f"Headers({list(self._fields)!r})"
+        shown = [(name, Secret(value) if is_private(name) else value) for name, value in self]
+        return f"Headers({shown!r})"
