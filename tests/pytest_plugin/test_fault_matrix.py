@@ -349,7 +349,7 @@ class TestASuite:
         """The matrix is shown at the end."""
         assert "= wove http faults =" in suite.output
 
-    def test_distributed(self, suite: Result, distributed: Result) -> None:
+    def test_distributed(self, distributed: Result, suite: Result) -> None:
         """pytest-xdist leads to the same verdicts."""
         assert distributed.verdicts() == suite.verdicts()
 
