@@ -57,8 +57,7 @@ def test_a_body_that_connects_is_seen(listener: Listener) -> None:
 def test_what_connected_before_is_counted(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``catch_up`` counts a connection that was made before, however late the listener's threads
-    run."""
+    """A connection that was made before is counted, however late the listener's threads run."""
     callback, other_was_read, read = listener.expect(), threading.Event(), Listener._read_token
     late = iter([True])
 
@@ -73,8 +72,7 @@ def test_what_connected_before_is_counted(
 
     monkeypatch.setattr(Listener, "_read_token", read_token)
     tasks.report_back(**callback.address)
-    callback.catch_up()
-    assert callback.count == 1
+    assert callback.counted() == 1
 
 
 def test_a_running_body_answers_pings(listener: Listener) -> None:

@@ -32,11 +32,9 @@ class Callback:
     """The connection from a task body to the checker. ``address`` holds the task's arguments: host,
     port and token."""
 
-    def __init__(self, host: str, port: int, catch_up: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, host: str, port: int, catch_up: Callable[[], None]) -> None:
         self.host, self.port = host, port
-        self.catch_up = catch_up
-        """Waits until the task bodies that have connected before are counted (see
-        :meth:`Listener.catch_up`)."""
+        self._catch_up = catch_up
         self.token = secrets.token_hex(TOKEN_BYTES // 2)
         self.pong_timeout = PONG_TIMEOUT
         self.address: dict[str, Any] = {"host": host, "port": port, "token": self.token}
@@ -46,8 +44,15 @@ class Callback:
 
     @property
     def count(self) -> int:
-        """How many task bodies have connected with this token."""
+        """How many task bodies are known to have connected with this token."""
         return len(self._socks)
+
+    def counted(self) -> int:
+        """Return how many task bodies have connected with this token before the call. A task
+        connects before it is answered, but on a busy machine its answer may be read before the
+        listener's threads have run."""
+        self._catch_up()
+        return self.count
 
     def arrived(self, timeout: float, times: int = 1) -> bool:
         """Wait up to ``timeout`` seconds for ``times`` task bodies to connect; return whether they
@@ -153,9 +158,7 @@ class Listener:
         return callback
 
     def catch_up(self) -> None:
-        """Wait until every connection that was made before has been counted. A task connects before
-        it is answered, but on a busy machine the answer may be read before the listener's threads
-        have run."""
+        """Wait until every connection that was made before has been counted."""
         last = self.expect()
         with suppress(OSError), socket.create_connection((self.host, self.port), WAKE_TIMEOUT) as s:
             s.sendall(last.token.encode())

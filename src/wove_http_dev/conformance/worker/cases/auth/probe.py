@@ -58,8 +58,7 @@ class Probe:
         if self.callback is None:
             return 0
         self.callback.arrived(self.aftermath if timeout is None else timeout, at_least)
-        self.callback.catch_up()
-        return self.callback.count
+        return self.callback.counted()
 
 
 def probe(check: CaseContext) -> Probe:
@@ -98,13 +97,11 @@ class PickleCanary:
     def was_loaded(self, times: int = 1) -> bool:
         """Wait for the pickle to be loaded ``times`` times, and return whether it was."""
         self.callback.arrived(self.aftermath, times)
-        self.callback.catch_up()
-        return self.callback.count >= times
+        return self.callback.counted() >= times
 
     def has_loaded(self) -> bool:
         """Return whether the pickle has been loaded, without waiting for it."""
-        self.callback.catch_up()
-        return self.callback.count > 0
+        return self.callback.counted() > 0
 
 
 def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:

@@ -80,7 +80,7 @@ def replay_of_a_failure(check: CaseContext) -> str:
     client has gone."""
     check.need_mode("signed")
     ended = (_failed(check), _cancelled(check), _abandoned(check))
-    counts = [each.callback.count for each in ended]
+    counts = [each.callback.counted() for each in ended]
     replays = [check.later(each.body, each.headers) for each in ended]
     ends = time.monotonic() + check.silence(LOADED)
     for each, count in zip(ended, counts, strict=True):
@@ -88,7 +88,7 @@ def replay_of_a_failure(check: CaseContext) -> str:
     for each, count, replay in zip(ended, counts, replays, strict=True):
         each.callback.release()
         seen = _refusal(check, each.which, replay)
-        if each.callback.count > count:
+        if each.callback.counted() > count:
             check.fail(f"a replay of a request {each.which} ran again ({seen})")
     return seen
 
