@@ -132,7 +132,7 @@ class Journal:
         """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
         kept = list(islice(headers, HEADERS_KEPT))
         head = header_lines(kept)
-        names = dict(kept)
+        names = [name for name, _ in kept]
         # Of all at once, and only for a short head: is_private() remembers what it was asked for.
         if (
             len(head) > TEXT_LIMIT

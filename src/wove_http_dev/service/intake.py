@@ -112,7 +112,7 @@ class RequestIntake:
         if self._body_begun is None:
             self._body_begun = self._clock()
             if self._rest > 0 and not reader.expects_continue:
-                return False  # a small body comes next, as a whole; it is verified with its head
+                return False  # most often a small body comes next, which is verified with its head
         if not self._judged:
             self._judged = True
             self._refusal = self._judge(reader.head())

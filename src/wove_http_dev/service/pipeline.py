@@ -272,6 +272,7 @@ class Pipeline:
         finally:
             run.cancel_requested |= execution.cancel_requested
             self.active.remove(run)
+        # The run has ended, unless a fault ran no body; that it was cancelled is to be announced.
         if hit is not None or run.cancel_requested:
             self.journal.finish(run, outcome)
         note_upstream(exchange)
