@@ -52,24 +52,23 @@ TESTS = (
     "test_processes",
     "test_real_processes",
 )
-ORDERS = {"test_fs_first": "fs, wove_http_worker", "test_worker_first": "wove_http_worker, fs"}
+ORDERS = {"fs-first": "fs, wove_http_worker", "worker-first": "wove_http_worker, fs"}
 
 
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What a test run with pyfakefs prints."""
+@pytest.fixture(scope="module", params=ORDERS)
+def lines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a test run with pyfakefs prints, with the fixtures in one order."""
     pytest.importorskip("pyfakefs")
-    modules = {name: FAKE_FILES.format(fixtures=order) for name, order in ORDERS.items()}
+    modules = {"test_it": FAKE_FILES.format(fixtures=ORDERS[request.param])}
     return shared(
         tmp_path_factory,
-        "fake",
+        f"fake-{request.param}",
         lambda path: run_directory_apart(path, modules, "-rA", beside="fakefs"),
     )
 
 
-@pytest.mark.parametrize("module", ORDERS)
 @pytest.mark.parametrize("test", TESTS)
-def test_beside_pyfakefs(lines: list[str], module: str, test: str) -> None:
+def test_beside_pyfakefs(lines: list[str], test: str) -> None:
     """A worker, also one with a fault or with a process of its own or for its tasks, serves in a
     fake file system, whichever fixture comes first, and after it."""
-    assert f"PASSED {module}.py::{test}" in lines, "\n".join(lines)
+    assert f"PASSED test_it.py::{test}" in lines, "\n".join(lines)

@@ -1,20 +1,14 @@
 """The plugin with ``runner="processes"``, where that differs from threads: a test run in a process
-of pytest-xdist, and one of a single test with ``--wove-http-faults``, which several tests read."""
+of pytest-xdist, one with the marker, and one of a single test with ``--wove-http-faults``."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests.pytest_plugin.helpers import (
-    run_directory_apart,
-    run_pytest,
-    shared,
-    without_others,
-)
+from tests.pytest_plugin.helpers import run_directory_apart, shared
 
 CONFTEST = """
 import pytest
@@ -90,33 +84,35 @@ def test_factory(wove_http_worker_factory):
 """
 
 
-class Suite(NamedTuple):
-    """What the run prints, and what is said of ``test_elsewhere`` with the fault."""
-
-    lines: list[str]
-    detail: str
-
-
-def run_suite(directory: Path) -> Suite:
-    """Run the suite in ``directory``, and then its first test with a fault."""
-    lines = run_directory_apart(
+def run_with_processes(directory: Path, name: str, source: str, *arguments: str) -> list[str]:
+    """Run the test module ``source`` in ``directory``; return what the run prints."""
+    return run_directory_apart(
         directory,
-        {"test_session": SESSION, "test_marker": MARKER, "conftest": CONFTEST},
-        *("-rA", "-n", "1"),
+        {name: source, "conftest": CONFTEST},
+        "-rA",
+        *arguments,
         ini="filterwarnings = error::wove_http_dev.errors.StuckRunWarning\n",
-        beside="xdist",
     )
-    test = "test_session.py::test_elsewhere"
-    options = ("--wove-http-faults=duplicate-run", "--wove-http-faults-report=report.json")
-    run_pytest(directory, *without_others(), *options, test)
-    tests = json.loads((directory / "report.json").read_text())["tests"]
-    return Suite(lines, tests[test]["duplicate-run"]["detail"])
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    """The runs."""
-    return shared(tmp_path_factory, "processes", run_suite)
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a run of `SESSION` prints."""
+    return shared(
+        tmp_path_factory,
+        "processes",
+        lambda path: run_with_processes(path, "test_session", SESSION, "-n", "1"),
+    )
+
+
+@pytest.fixture(scope="module")
+def marker_lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a run of `MARKER` prints."""
+    return shared(
+        tmp_path_factory,
+        "processes-marker",
+        lambda path: run_with_processes(path, "test_marker", MARKER),
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,20 +124,35 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
         pytest.param("test_session.py::test_exit_with_status_0", id="an exit without an error"),
         pytest.param("test_session.py::test_hanging", id="a body that hangs is killed by a stop"),
         pytest.param("test_session.py::test_after_a_stop", id="a stopped worker comes back"),
+    ],
+)
+def test_passes(lines: list[str], test: str) -> None:
+    """The test of the suite that asserts what the id says passes."""
+    assert f"PASSED {test}" in lines
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
         pytest.param("test_marker.py::test_marker", id="the marker names the runner of a test"),
         pytest.param("test_marker.py::test_factory", id="the factory names that of each worker"),
     ],
 )
-def test_passes(suite: Suite, test: str) -> None:
-    """The test of the suite that asserts what the id says passes."""
-    assert f"PASSED {test}" in suite.lines
+def test_the_runner_of_a_test(marker_lines: list[str], test: str) -> None:
+    """Marker and factory name another runner than the fixture with the options does."""
+    assert f"PASSED {test}" in marker_lines
 
 
-def test_strict(suite: Suite) -> None:
+def test_strict(lines: list[str]) -> None:
     """Strict mode fails the test whose hold matched nothing."""
-    assert "- no run matched hold('nothing') at test_session.py:" in "\n".join(suite.lines)
+    assert "- no run matched hold('nothing') at test_session.py:" in "\n".join(lines)
 
 
-def test_runs_are_counted(suite: Suite) -> None:
+def test_runs_are_counted(tmp_path: Path) -> None:
     """A body that runs twice in processes is found by ``--wove-http-faults``."""
-    assert "'pid' ran 2 times" in suite.detail
+    options = ("--wove-http-faults=duplicate-run", "--wove-http-faults-report=report.json")
+    test = "test_session.py::test_elsewhere"
+    modules = {"test_session": SESSION, "conftest": CONFTEST}
+    run_directory_apart(tmp_path, modules, *options, test)
+    tests = json.loads((tmp_path / "report.json").read_text())["tests"]
+    assert "'pid' ran 2 times" in tests[test]["duplicate-run"]["detail"]
