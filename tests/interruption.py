@@ -129,12 +129,12 @@ def interrupt_each_place(
     action: Callable[[], Callable[[], object]],
     *,
     first: int = 1,
-    step: int = 1,
+    chosen: slice = slice(None),
     afterwards: Callable[[], object] = lambda: None,
     directory: Path | None = None,
 ) -> None:
-    """Like :func:`interrupt_each_call`, but only once at each place in the code, or each
-    ``step``-th, for what takes long. ``afterwards`` is also called after an operation that was not
+    """Like :func:`interrupt_each_call`, but only once at each place in the code, or those that are
+    ``chosen``, for what takes long. ``afterwards`` is also called after an operation that was not
     interrupted."""
     places: list[str] = []
 
@@ -144,7 +144,7 @@ def interrupt_each_place(
 
     interrupt(action, remember, afterwards)
     afterwards()
-    for place in list(dict.fromkeys(places[first - 1 :]))[::step]:
+    for place in list(dict.fromkeys(places[first - 1 :]))[chosen]:
         if not interrupt(action, place.__eq__, afterwards, directory):
             afterwards()  # another thread was quicker, and the place was not reached
     assert len({*places}) > 5

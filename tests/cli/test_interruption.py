@@ -48,7 +48,8 @@ def check_finished(directory: Path) -> None:
     assert names == []
 
 
-def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first_place", [0, 3, 6])
+def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_place: int) -> None:
     """``serve`` leaves nothing if its start or its end is interrupted."""
     monkeypatch.setattr(serve_module, "print", stop_when_printed, raising=False)
     # It binds the port and gives it back at once: only the end of the process closes it for sure.
@@ -70,7 +71,7 @@ def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if (tmp_path / "kept").exists():
             check_finished(tmp_path / "kept")
 
-    interrupt_each_place(lambda: serve, step=3, afterwards=afterwards)
+    interrupt_each_place(lambda: serve, chosen=slice(first_place, None, 9), afterwards=afterwards)
 
 
 def test_import_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +104,7 @@ def test_state_directory(tmp_path: Path) -> None:
             check_finished(directories[-1])
         first_start(directories[-1])
 
-    interrupt_each_place(prepare, step=3, afterwards=afterwards)
+    interrupt_each_place(prepare, chosen=slice(None, None, 3), afterwards=afterwards)
 
 
 def first_start(directory: Path) -> None:

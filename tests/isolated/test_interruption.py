@@ -93,4 +93,4 @@ def test_other_operations(
         workers[-1].stop()
         check_ended(processes)
 
-    interrupt_each_place(prepare, step=step, afterwards=afterwards)
+    interrupt_each_place(prepare, chosen=slice(None, None, step), afterwards=afterwards)

@@ -81,7 +81,7 @@ def test_the_thread_that_an_exception_ends_is_not_printed(
     assert "Traceback" not in out + err
 
 
-@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 12), ids=lambda ids: f"{ids[0]}-and-others")
+@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 16), ids=lambda ids: f"{ids[0]}-and-others")
 def test_an_executor_without_a_defect_passes(ids: list[str]) -> None:
     """A correct executor passes every case."""
     subject = ExecutorUnderTest("conforming", ConformingExecutor)

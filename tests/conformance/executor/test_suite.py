@@ -36,7 +36,7 @@ EXECUTOR, KNOWN = builtin_executor("http"), shipped_list(EXECUTOR_CASES)
 LISTED = {case.id for case in select(EXECUTOR_CASES, KNOWN, ())}
 
 
-@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 10), ids=_first)
+@pytest.mark.parametrize("ids", parts(EXECUTOR_CASES, 16), ids=_first)
 def test_what_is_not_on_the_shipped_list_passes(ids: list[str]) -> None:
     """Wove's http executor passes every case that is not on the shipped list."""
     assert failed(check(EXECUTOR, *set(ids) - LISTED, jobs=JOBS)) == {}
@@ -54,11 +54,11 @@ def large_reads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("large_reads")
-@pytest.mark.parametrize("ids", parts(select(EXECUTOR_CASES, KNOWN, ()), 10), ids=_first)
+@pytest.mark.parametrize("ids", parts(select(EXECUTOR_CASES, KNOWN, ()), 15), ids=_first)
 def test_what_is_on_the_shipped_list_fails(ids: list[str]) -> None:
     """Wove's http executor fails every case that is on the shipped list, at some pace."""
     for pace in PACES:
-        results = check(EXECUTOR, *ids, known=KNOWN, slowdown=pace, silence=pace)
+        results = check(EXECUTOR, *ids, known=KNOWN, slowdown=pace, silence=pace, jobs=JOBS)
         ids = [r.case.id for r in results if r.status != FAILED]
         if not ids:
             return
