@@ -236,9 +236,9 @@ def test_a_busy_port_is_a_usage_error(wove_http_ca: CertificateAuthority) -> Non
         HttpWorker(ca=wove_http_ca, isolated=True, port=taken.port).start()
 
 
-@pytest.mark.parametrize("part", range(2))  # `python -m tests.soak kills` has a thousand
-def test_five_kills_during_fifty_runs(isolated: HttpWorker, part: int) -> None:
-    """All 50 weaves end in a result or an error, and the journal has no unfinished run."""
+def test_five_kills_during_fifty_runs(isolated: HttpWorker) -> None:
+    """All 50 weaves end in a result or an error, and the journal has no unfinished run.
+    (``python -m tests.soak kills`` has a thousand kills.)"""
     kills, runs = 5, 50
     outcomes: list[str] = []
     lock = threading.Lock()
