@@ -68,6 +68,12 @@ def test_accepted_socket_blocks(listener: Listener) -> None:
         assert os.get_blocking(sock.fileno())
 
 
+def test_accepted_socket_does_not_wait(listener: Listener) -> None:
+    """A small packet of an accepted socket does not wait for an acknowledgement."""
+    with connect(listener, 1), accepted(listener) as sock:
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def waiting(listener: Listener, pool: ThreadPoolExecutor) -> list[Future[socket.socket | None]]:
     """Three threads that wait for a connection, the first of which got one before."""
     with connect(listener, 0), accepted(listener):

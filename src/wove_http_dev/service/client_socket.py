@@ -42,11 +42,6 @@ class ClientSocket:
         """Return the descriptor."""
         return self._sock.fileno()
 
-    def send_at_once(self) -> None:
-        """Let no small packet wait for an acknowledgement (TCP_NODELAY). Never raises."""
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
     def receive(self, size: int, seconds: float, flags: int = 0) -> bytes:
         """Wait at most ``seconds`` for bytes and return at most ``size`` of them; none if the
         client closed."""

@@ -140,7 +140,6 @@ class HttpConnection:
     def serve(self) -> Steps[None]:
         """Serve the connection, in steps, until it has ended. Never raises."""
         try:
-            self._client.send_at_once()
             plan = self._owner.handler.plan_connection()
             self._plan = plan
             self._wait = plan.wait("connection")

