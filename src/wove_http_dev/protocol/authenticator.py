@@ -189,7 +189,8 @@ class Authenticator:
         self, request: Request, check_signed: Callable[[Request, list[str]], None]
     ) -> Verdict:
         """Return the verdict of the checks, each of which adds what passed to a list of texts."""
-        mode, passed = self.credentials.mode, list[str]()
+        mode = self.credentials.mode
+        passed: list[str] = []
         try:
             if mode == "signed":
                 check_signed(request, passed)

@@ -237,7 +237,7 @@ class Gates:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._gates: list[Gate] = []
+        self._gates: tuple[Gate, ...] = ()  # never changed in place: park() needs no lock
         self._made: list[Gate] = []
         self.on_change: Callable[[], None] = lambda: None
         """Called when a gate was added, and when all were removed."""
@@ -266,46 +266,39 @@ class Gates:
         """Let ``gate`` hold the runs that arrive from now on."""
         with self._lock:
             self._made.append(gate)
-            self._gates.append(gate)
+            self._gates += (gate,)
         self.on_change()
 
     def forget(self, gate: Gate) -> None:
         """Release and remove ``gate``, and do not count it among those that were made."""
         with self._lock:
-            for gates in (self._gates, self._made):
-                if gate in gates:
-                    gates.remove(gate)
+            self._gates = tuple(each for each in self._gates if each is not gate)
+            self._made = [each for each in self._made if each is not gate]
         gate.release()
         self.on_change()
 
     @property
     def tasks(self) -> list[str | None]:
         """The tasks (names, globs, ``None`` for all) whose runs are held."""
-        with self._lock:
-            return [gate.task for gate in self._gates if not gate._released]
+        return [gate.task for gate in self._gates if not gate._released]
 
     def holding(self, task_id: str) -> list[Gate]:
         """Return the gates that hold the runs of the task, in the order they were made."""
-        with self._lock:
-            return [
-                gate
-                for gate in self._gates
-                if not gate._released and matches_task(gate.task, task_id)
-            ]
+        return [
+            gate for gate in self._gates if not gate._released and matches_task(gate.task, task_id)
+        ]
 
     def park(self, run: Run, execution: Execution) -> None:
         """Block until every gate that holds ``run`` has released it, in the order the gates were
         made."""
-        with self._lock:
-            gates = [gate for gate in self._gates if matches_task(gate.task, run.task_id)]
-        for gate in gates:
-            if not run.initial_value:
+        for gate in self._gates:
+            if matches_task(gate.task, run.task_id) and not run.initial_value:
                 gate._pass(run, execution)
 
     def release_all(self) -> None:
         """Release and remove every gate."""
         with self._lock:
-            gates, self._gates = self._gates, []
+            gates, self._gates = self._gates, ()
         for gate in gates:
             gate.release()
         self.on_change()

@@ -67,7 +67,8 @@ class Journal:
         self._clock = clock
         self._secrets = tuple(secret for secret in secrets if secret)
         self._written = [form for secret in self._secrets for form in written_forms(secret)]
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()  # entered by itself: through the condition takes longer
+        self._changed = threading.Condition(self._lock)
         self._kept = Retention(count=count_limit, byte_limit=byte_limit)
         self._forgotten = 0
         self._count = 0
@@ -83,14 +84,14 @@ class Journal:
 
     def observe(self, observer: JournalObserver) -> None:
         """Call the methods of ``observer`` from now on; do nothing if it observes already."""
-        with self._changed:
+        with self._lock:
             if observer not in self._observers:
                 self._observers += (observer,)
 
     def stop_observing(self, observer: JournalObserver) -> None:
         """Call the methods of ``observer`` no more; do nothing if it does not observe. A call in
         another thread may still be under way."""
-        with self._changed:
+        with self._lock:
             self._observers = tuple(each for each in self._observers if each is not observer)
 
     def _tell(self, method: Callable[..., None], *changed: Any) -> None:
@@ -115,7 +116,7 @@ class Journal:
                 observer.exchange_closed(exchange)
 
     def _new_exchange(self, kind: str) -> Exchange:
-        with self._changed:
+        with self._lock:
             self._count += 1
             exchange = Exchange(number=self._count, received=self._clock(), kind=kind)
             self._kept.add_exchange(exchange)
@@ -177,7 +178,7 @@ class Journal:
         self.announce(exchange)
 
     def _count_again(self, exchange: Exchange) -> None:
-        with self._changed:
+        with self._lock:
             if exchange.violation and exchange.number > self._forgotten:
                 self._kept.keep_violation(exchange)
             else:
@@ -212,7 +213,7 @@ class Journal:
                 for exchange in self._kept.exchanges
             )
 
-        with self._changed:
+        with self._lock:
             self._waiting += 1
             try:
                 self._changed.wait_for(settled, timeout)
@@ -222,7 +223,7 @@ class Journal:
     def beside(self, run: Run) -> list[Run]:
         """Return the other runs whose clients wait for an answer now, or have waited since ``run``
         arrived, without those that only deliver initial values."""
-        with self._changed:
+        with self._lock:
             waiting = list(self._unanswered.values())
             since = [
                 each
@@ -235,7 +236,7 @@ class Journal:
         """Add ``run``."""
         for observer in self._observers:
             self._tell(observer.run_added, run)
-        with self._changed:
+        with self._lock:
             if run.exchange_number is not None:
                 self._unanswered[run.exchange_number] = run
             self._kept.add_run(run)
@@ -248,13 +249,13 @@ class Journal:
 
     def update_run(self, run: Run) -> None:
         """Measure ``run`` again, whose texts have changed, and tell the observers."""
-        with self._changed:
+        with self._lock:
             self._kept.measure_run(run)
         self.announce_run(run)
 
     def change(self, run: Run, state: str) -> None:
         """Set the state of ``run`` to ``held`` or ``running``; ignored if it has finished."""
-        with self._changed:
+        with self._lock:
             if run.state in FINISHED:
                 return
             run.state = state
@@ -265,7 +266,7 @@ class Journal:
 
     def finish(self, run: Run, outcome: Outcome) -> None:
         """Record that ``run`` ended with ``outcome``; ignored if it has ended already."""
-        with self._changed:
+        with self._lock:
             first = run.state not in FINISHED
             if first:
                 # Without the bytes of an upstream answer: they have the same payload once more.
@@ -283,7 +284,7 @@ class Journal:
     def lose(self, run: Run) -> None:
         """Record that ``run`` ended without an outcome: its request was refused late, or its worker
         ended."""
-        with self._changed:
+        with self._lock:
             first = run.state not in FINISHED
             if first:
                 run.state = "lost"
@@ -299,14 +300,14 @@ class Journal:
     def notify(self) -> None:
         """Wake the waiting threads, so that they test their conditions again."""
         if self._waiting:
-            with self._changed:
+            with self._lock:
                 self._changed.notify_all()
 
     # What another journal has recorded
 
     def adopt_exchange(self, exchange: Exchange) -> None:
         """Add ``exchange`` under its own number, or measure it again if it was added before."""
-        with self._changed:
+        with self._lock:
             if exchange.number > self._count:
                 self._count = exchange.number
                 self._kept.add_exchange(exchange)
@@ -314,35 +315,35 @@ class Journal:
 
     def adopt_run(self, run: Run) -> None:
         """Add a ``run`` of another process, which also sets when it was answered."""
-        with self._changed:
+        with self._lock:
             self._kept.add_run(run)
             self._kept.measure_run(run)
 
     @property
     def exchanges(self) -> list[Exchange]:
         """The stored exchanges, oldest first."""
-        with self._changed:
+        with self._lock:
             return self._kept.exchanges
 
     @property
     def runs(self) -> RunLog:
         """The stored runs, oldest first, except those with which Wove delivers an initial value of
         a weave (``data``, ``weave(x=…)``)."""
-        with self._changed:
+        with self._lock:
             return RunLog([run for run in self._kept.runs if not run.initial_value])
 
     @property
     def all_runs(self) -> RunLog:
         """All stored runs, oldest first, including those that only deliver an initial value of a
         weave."""
-        with self._changed:
+        with self._lock:
             return RunLog(self._kept.runs)
 
     @property
     def violations(self) -> list[Exchange]:
         """The newest exchanges that strict mode reports: at most 100 failures of the service,
         and 100 others. They are kept longer than other exchanges."""
-        with self._changed:
+        with self._lock:
             return self._kept.violations
 
     @property
@@ -353,12 +354,12 @@ class Journal:
     @property
     def size(self) -> int:
         """The bytes that everything in the journal takes."""
-        with self._changed:
+        with self._lock:
             return self._kept.size
 
     def clear(self) -> None:
         """Remove everything. An exchange that is still open is not recorded when it closes."""
-        with self._changed:
+        with self._lock:
             self._kept.clear()
             self._forgotten = self._count
 
@@ -374,14 +375,14 @@ class Journal:
     def _wait(
         self, condition: Callable[[], bool], timeout: float, message: Callable[[], str]
     ) -> None:
-        with self._changed:
+        with self._lock:
             self._waiting += 1
         try:
             if self.wait_on(self._changed, condition, timeout):
                 return
             text = message()
         finally:
-            with self._changed:
+            with self._lock:
                 self._waiting -= 1
         # Without the lock: an isolated worker's process is asked, and reports to the journal.
         raise WaitTimeoutError(f"{text}\n{self.explain()}")
@@ -442,7 +443,7 @@ class Journal:
 
     def render(self, limit: int = 40) -> str:
         """Return the newest ``limit`` exchanges as text, one per line."""
-        with self._changed:
+        with self._lock:
             lines = [exchange.line() for exchange in self._kept.exchanges]
         if not lines:
             return "journal: nothing arrived"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from sys import getsizeof
 
+from wove_http_dev.runs.outcome import CANCELLED
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
 from wove_http_dev.runs.sizes import size_of
 
@@ -32,11 +33,10 @@ def size_of_exchange(exchange: Exchange) -> int:
 
 def size_of_run(run: Run) -> int:
     """Return the bytes that ``run`` takes, by what can be large."""
-    outcome = run._outcome
-    ended = () if outcome is None else vars(outcome).values()
-    given = (run.run_id, run.task_id, run._args_pickle, run._callable_pickle)
-    parts = (*given, *ended, run.args_text, run._capture)
-    error = size_of(outcome.error) if outcome is not None and outcome.error else 0
+    o = run._outcome or CANCELLED
+    given = (run.run_id, run.task_id, run._args_pickle, run._callable_pickle, run.args_text)
+    parts = (*given, run._capture, o.result_pickle, o.exception_pickle, o.result_text, o.place)
+    error = size_of(o.error) if o.error else 0
     return _RUN + sum(map(getsizeof, parts)) + run._delivery_bytes + error
 
 

@@ -182,7 +182,7 @@ class Stubs:
     """All stubs of a worker. If several match a task, the newest answers."""
 
     def __init__(self) -> None:
-        self._stubs: list[Stub] = []
+        self._stubs: tuple[Stub, ...] = ()  # never changed in place: find() needs no lock
         self._made: list[Stub] = []
         self._lock = threading.Lock()
         self.on_change: Callable[[], None] = lambda: None
@@ -193,14 +193,12 @@ class Stubs:
     @property
     def active(self) -> list[Stub]:
         """The stubs in force, oldest first."""
-        with self._lock:
-            return list(self._stubs)
+        return list(self._stubs)
 
     @property
     def tasks(self) -> list[str]:
         """The tasks (names or globs) that are stubbed."""
-        with self._lock:
-            return [stub.task for stub in self._stubs]
+        return [stub.task for stub in self._stubs]
 
     @property
     def made(self) -> list[Stub]:
@@ -214,15 +212,14 @@ class Stubs:
         stub = Stub(task, source, self, unused_ok=unused_ok)
         with self._lock:
             self._made.append(stub)
-            self._stubs.append(stub)
+            self._stubs += (stub,)
         self.on_change()
         return stub
 
     def remove(self, stub: Stub) -> None:
         """Remove ``stub``; does nothing if it was removed before."""
         with self._lock:
-            if stub in self._stubs:
-                self._stubs.remove(stub)
+            self._stubs = tuple(each for each in self._stubs if each is not stub)
         self.on_change()
 
     def forget(self, stub: Stub) -> None:
@@ -237,15 +234,14 @@ class Stubs:
         deliver an initial value of a weave (``data``, ``weave(x=…)``) are never stubbed."""
         if run.initial_value:
             return None
-        with self._lock:
-            matching = [stub for stub in self._stubs if matches_task(stub.task, run.task_id)]
-            for stub in matching:  # an older one too: its name is right
-                stub.note_match()
+        matching = [stub for stub in self._stubs if matches_task(stub.task, run.task_id)]
+        for stub in matching:  # an older one too: its name is right
+            stub.note_match()
         return matching[-1].source if matching else None
 
     def clear(self) -> None:
         """Remove and forget every stub."""
         with self._lock:
-            self._stubs.clear()
+            self._stubs = ()
             self._made.clear()
         self.on_change()

@@ -275,7 +275,8 @@ class Pipeline:
         # The run has ended, unless a fault ran no body; that it was cancelled is to be announced.
         if hit is not None or run.cancel_requested:
             self.journal.finish(run, outcome)
-        note_upstream(exchange)
+        if forwarded is not None:
+            note_upstream(exchange)
         answer = upstream_answer(command, outcome) if stage.stub_events is None else None
         if answer is not None and answer.events is None:
             return answer.reply()
