@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from wove_http_dev.faults.distributions import Duration
-from wove_http_dev.faults.fault import NO_FAULT
 from wove_http_dev.faults.plan import NO_PLAN, Plan, Wait
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.protocol.messages import json_reply
@@ -140,16 +139,14 @@ class HttpConnection:
     def serve(self) -> Steps[None]:
         """Serve the connection, in steps, until it has ended. Never raises."""
         try:
-            plan = self._owner.handler.plan_connection()
-            self._plan = plan
+            self._plan = plan = self._owner.handler.plan_connection()
             self._wait = plan.wait("connection")
-            if plan.names:  # while a fault stalls the connection, it is not ended to make room
-                self._await("")
-            fault = plan.fault("connection")
-            if fault is NO_FAULT:  # a fault calls proceed(), which blocks
+            hit = plan.hit("connection")
+            if hit is None:  # a fault calls proceed(), which blocks
                 yield from self._requests()
             else:
-                fault.on_connection(self)
+                self._await("")  # a connection that a fault stalls is not ended to make room
+                hit.fault.on_connection(self)
             if self._eviction_unrecorded:
                 self._broke_off("", "")
         except Aborted:
