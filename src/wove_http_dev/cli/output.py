@@ -17,7 +17,7 @@ import select
 import sys
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -57,10 +57,11 @@ class _Writer:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._process = os.getpid()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # entered by itself: through the condition takes longer
+        self._changed = threading.Condition(self._lock)
         self._waiting: deque[tuple[object, bytes]] = deque()
-        self._sizes: Counter[bool] = Counter()
-        """The bytes that wait, of the log (true) and of tasks."""
+        self._sizes = [0, 0]
+        """The bytes that wait, of tasks and of the log."""
         self._written = 0
         self._dropped = 0
         self._closed = False
@@ -86,16 +87,15 @@ class _Writer:
         if os.getpid() != self._process:  # the thread is not in a forked child
             self._write_safely(data)
             return
-        with self._changed:
-            log = isinstance(source, LineStream)
-            if self._sizes[log] and self._sizes[log] + len(data) > LIMIT:
+        with self._lock:
+            waiting = self._sizes[isinstance(source, LineStream)]
+            if waiting and waiting + len(data) > LIMIT:
                 self._dropped += max(1, data.count(b"\n"))
                 return
-            awake = bool(self._waiting)
+            if not self._waiting:
+                self._changed.notify_all()
             self._report_dropped()
             self._append(source, data)
-            if not awake:
-                self._changed.notify_all()
 
     def _append(self, source: object, data: bytes) -> None:
         self._waiting.append((source, data))
@@ -120,7 +120,7 @@ class _Writer:
     def _run(self) -> None:
         last = -math.inf
         while True:
-            with self._changed:
+            with self._lock:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 # A task may set the clock, as freezegun does: also back, and for good.
                 early = min(PAUSE, last + PAUSE - time.monotonic())
@@ -133,7 +133,7 @@ class _Writer:
                     return
                 batch = self._batch()
             self._write_safely(b"".join(self._parts(batch)))
-            with self._changed:
+            with self._lock:
                 for source, data in batch:
                     if self._waiting:
                         self._waiting.popleft()
@@ -180,14 +180,14 @@ class _Writer:
                 select.select([], [self._file], [])
             rest = rest[written or 0 :]
             if os.getpid() == self._process:  # in a forked child the lock may stay locked
-                with self._changed:
+                with self._lock:
                     self._written += written or 0
                     self._changed.notify_all()
 
     def close(self) -> None:
         """Wait until everything is written, but no longer than :data:`PATIENCE` seconds for each
         :data:`BATCH` of it: then drop the rest."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify_all()
             while self._waiting:
