@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from typing import IO, Any
 
 import pytest
 
+from tests import preloaded
 from tests.cli.commands import COMMAND, EXEC_CONFIG, PATIENCE, run_here
+from tests.pytest_plugin.helpers import shared
 from wove_http_dev.cli.ctl_text import CtlText, Tail
 from wove_http_dev.cli.serve_log import TEXT_LIMIT
 
@@ -132,8 +133,8 @@ def weave_all(ready: dict[str, str], *, size: int, processes: int = 0) -> None:
     }
     script = CLIENT.format(config=EXEC_CONFIG, hostile=HOSTILE, size=size, processes=processes)
     Path("client.py").write_text(script)
-    command = [sys.executable, "client.py"]
-    subprocess.run(command, env=environ, timeout=PATIENCE, check=True)
+    done = preloaded.run(["client.py"], PATIENCE, environ)
+    assert done.returncode == 0, done.stderr
 
 
 @contextlib.contextmanager
@@ -153,7 +154,12 @@ def own_directory(directory: Path) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The lines that ``serve`` writes to a terminal while a client runs the tasks."""
-    with own_directory(tmp_path_factory.mktemp("terminal")):
+    return shared(tmp_path_factory, "hostile-terminal", lines_on_a_terminal)
+
+
+def lines_on_a_terminal(directory: Path) -> list[str]:
+    """Run ``serve`` on a terminal, and the tasks; return what is on the terminal then."""
+    with own_directory(directory):
         controller, terminal = os.openpty()
         command = [*COMMAND, "serve", "--port", "0", "--no-page", "--ready-file", "ready.json"]
         with subprocess.Popen(command, stdout=terminal, stderr=terminal) as process:
@@ -292,7 +298,11 @@ class Session:
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """One session, whose traces several tests read."""
-    directory = tmp_path_factory.mktemp("json")
+    return shared(tmp_path_factory, "hostile-json", run_session)
+
+
+def run_session(directory: Path) -> Session:
+    """Run ``serve``, ``ctl tail`` and the tasks, and then what ``ctl`` shows."""
     errors = directory / "err"
     with (
         own_directory(directory),

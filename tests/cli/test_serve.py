@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 
+from tests import preloaded
 from tests.cli.commands import COMMAND, EXEC_CONFIG, ON_MACOS, PATIENCE, WEAVE, run_here
 from tests.cli.served import Served, by_name, serving, write_jobs
 from tests.support import LOOPBACKS, MakeWorker, free_port, with_ipv6
@@ -384,9 +385,8 @@ def json_session(tmp_path_factory: pytest.TempPathFactory) -> JsonSession:
                 "no_proxy": "localhost",
             }
             script = WEAVE.format(config=EXEC_CONFIG).replace("return 42", "print('printed')")
-            subprocess.run(
-                [sys.executable, "-c", script], env=environ, timeout=PATIENCE, check=True
-            )
+            Path("client.py").write_text(script)
+            assert preloaded.run(["client.py"], PATIENCE, environ).returncode == 0
             served.process.send_signal(signal.SIGTERM)
             _, out, err = served.end()
     entries = [first, *(json.loads(line) for line in out.splitlines())]

@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.commands import COMMAND
 from tests.cli.served import Served, by_name, client, serving, wait_until_gone, write_jobs
+from tests.pytest_plugin.helpers import shared
 
 PROCESSES = ("--runner", "processes", "--workers", "2")
 OWN_GROUP = ["setsid", *COMMAND]
@@ -57,7 +58,11 @@ def children_of(process: int) -> list[int]:
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """The ``serve`` that Ctrl-C ends."""
-    directory = tmp_path_factory.mktemp("processes")
+    return shared(tmp_path_factory, "serve-processes", run_session)
+
+
+def run_session(directory: Path) -> Session:
+    """Run ``serve`` and its clients, and end it by Ctrl-C."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(directory)
         patch.setenv("XDG_STATE_HOME", str(directory / "state"))
