@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,8 +129,7 @@ def reveals(secret: bytes, request: bytes, answer: HttpResponse) -> str:
     not. The answer to a request that holds the secret may repeat it."""
     if len(secret) < SHORTEST_SECRET:
         return ""
-    escaped = json.dumps(secret.decode("utf-8", "replace"))[1:-1].encode()
-    forms = {secret, escaped, secret.hex().encode(), base64.b64encode(secret)}
+    forms = _forms(secret)
     if any(form in request for form in forms):
         return ""
     head = "\n".join(f"{name}: {value}" for name, value in answer.headers).encode("latin-1")
@@ -142,6 +142,13 @@ def reveals(secret: bytes, request: bytes, answer: HttpResponse) -> str:
     return next(
         (place for place, text in places.items() if any(form in text for form in forms)), ""
     )
+
+
+@functools.lru_cache(maxsize=8)  # a check has one secret, and hundreds of answers
+def _forms(secret: bytes) -> frozenset[bytes]:
+    """Return ``secret`` as it is, and encoded as JSON, hexadecimal digits and base64."""
+    escaped = json.dumps(secret.decode("utf-8", "replace"))[1:-1].encode()
+    return frozenset((secret, escaped, secret.hex().encode(), base64.b64encode(secret)))
 
 
 def how_broken(rule: Rule, request: bytes, answer: HttpResponse) -> str:

@@ -285,17 +285,29 @@ def _short(run_id: Any) -> str:
 def _task(frame: Mapping[str, Any]) -> str:
     """Name the function in ``frame``; or, if the frame has pickles that run code when they are
     loaded, name their fields."""
-    names = {name: _name(frame.get(name)) for name in ("callable_pickle", "args_pickle")}
-    canaries = [f"canary in {name}" for name, found in names.items() if found == "eval"]
-    return ", ".join(canaries) or names["callable_pickle"]
+    pickles = {name: _decoded(frame.get(name)) for name in ("callable_pickle", "args_pickle")}
+    canaries = [f"canary in {name}" for name, found in pickles.items() if _is_canary(found)]
+    return ", ".join(canaries) or _name(frame.get("callable_pickle"), pickles["callable_pickle"])
 
 
-def _name(field: Any) -> str:
+def _decoded(field: Any) -> bytes | None:
+    """Return the beginning of the pickle in ``field``, or ``None`` if it is not base64."""
+    try:
+        return base64.b64decode(str(field)[: commands.SEEN].encode("ascii"))
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+
+
+def _is_canary(payload: bytes | None) -> bool:
+    """Return whether ``payload`` runs code when it is loaded."""
+    # Few arguments do, and each is new: to go through one takes longer than the rest of its text.
+    return payload is not None and b"eval" in payload and tasks.name_in(payload) == "eval"
+
+
+def _name(field: Any, payload: bytes | None) -> str:
     if field is None:
         return "no callable"
-    try:
-        payload = base64.b64decode(str(field)[: commands.SEEN].encode("ascii"))
-    except (UnicodeEncodeError, binascii.Error):
+    if payload is None:
         return "a callable that is not base64"
     return tasks.name_in(payload) or "another callable"
 

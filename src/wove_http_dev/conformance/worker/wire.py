@@ -243,7 +243,8 @@ class Connection:
             answer = _explained(lambda: self._read(response), deadline)
         surplus = reader.file.surplus if reader.file is not None else b""
         self._next = surplus if more else b""
-        answer = replace(answer, surplus=b"" if more else surplus)
+        if surplus and not more:
+            answer = replace(answer, surplus=surplus)
         self._hearer(self, answer)
         return answer
 
