@@ -59,9 +59,10 @@ BY_CONNECTIONS = ("transport", "limits", "cancel", "concurrency", "run.0[78]", "
 """The cases about connections: many at once, cut off, or with large values, which the package's
 service has to pass over https. The others ask what it makes of bytes that have been read, which
 are the same over plain http, where they take half of the processor time."""
-VERIFICATION = ("auth.24", "limits.06")
-"""The cases about how long a verification remembers, and what it costs. All reference workers
-verify with ``worker_core``, so that they are run with ``ONE``, over plain http."""
+VERIFICATION = ("auth.24", "auth.32", "limits.06")
+"""The cases about how long a verification remembers, whether it has all of a large body (the cases
+``run`` send those to every server), and what it costs. All reference workers verify with
+``worker_core``, so that they are run with ``ONE``, over plain http."""
 OVER_TLS = select(WORKER_CASES, BY_CONNECTIONS, VERIFICATION)
 ANY_SCHEME = [case for case in WORKER_CASES if case not in OVER_TLS]
 
