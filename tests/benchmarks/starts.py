@@ -43,16 +43,6 @@ with HttpWorker() as worker, worker.configured():
             return 42
     assert w.result.t == 42
 """
-FIXTURE_CONFTEST = """
-import pytest
-from wove_http_dev import HttpWorker
-
-@pytest.fixture(scope="session", autouse=True)
-def first_worker(wove_http_ca):
-    with HttpWorker(ca=wove_http_ca) as worker, worker.configured():
-        pass
-"""
-"""What a session pays once: certificates, and modules that are imported when they are used."""
 IMPORT_WOVE = "import wove, wove.environment, wove.security, cloudpickle"
 PROGRAMS = {
     "nothing": "pass",
@@ -61,13 +51,22 @@ PROGRAMS = {
     "import both": f"{IMPORT_WOVE}; from wove_http_dev import HttpWorker",
     "first https weave": FIRST_WEAVE,
 }
+EMPTY_SUITE = """
+def test_it():
+    pass
+"""
 FIXTURE_SUITE = """
 import pytest
+
+def test_first(wove_http_worker):
+    pass
 
 @pytest.mark.parametrize("n", range({tests}))
 def test_it(n{fixture}):
     pass
 """
+"""Its first test has what a session pays once: certificates, and modules that are imported when
+they are used (more of them where pyfakefs is installed)."""
 
 
 def measure_starts(table: Table, share: float = 1.0) -> None:
@@ -192,7 +191,7 @@ def _plugin(table: Table, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        empty = _suite(root / "empty", "", 1)
+        empty = _suite(root / "empty", EMPTY_SUITE)
         without = [*command, "-p", "no:wove_http_dev"]
         both = {"plugin": (command, empty), "no plugin": (without, empty)}
         found = in_turn({label: partial(_run, *run) for label, run in both.items()}, rounds)
@@ -206,22 +205,20 @@ def _plugin(table: Table, rounds: int) -> None:
             scaled = {label: [count / rate for count in each] for label, each in samples.items()}
             what = f"{what}, instructions at {rate / 1e6:.1f} million a ms"
             _add(table, what, scaled, "no plugin", goal)
-        each = {
-            label: partial(_each_test, command, _suite(root / label, fixture, FIXTURE_TESTS))
+        suites = {
+            label: _suite(root / label, FIXTURE_SUITE.format(tests=FIXTURE_TESTS, fixture=fixture))
             for label, fixture in (("no fixture", ""), ("wove_http_worker", ", wove_http_worker"))
         }
+        each = {label: partial(_each_test, command, suite) for label, suite in suites.items()}
         found = in_turn(each, max(3, rounds // 3))
         what, goal = "a test, CA reused, processor time", "wove_http_worker <= 1 ms above"
         _add(table, what, found["processor"], "no fixture", goal)
 
 
-def _suite(directory: Path, fixture: str, tests: int) -> Path:
+def _suite(directory: Path, text: str) -> Path:
     """Write a test module into a new directory, and return that."""
     directory.mkdir()
-    text = FIXTURE_SUITE.format(tests=tests, fixture=fixture)
     (directory / "test_it.py").write_text(text)
-    if tests > 1:
-        (directory / "conftest.py").write_text(FIXTURE_CONFTEST)
     return directory
 
 
