@@ -140,20 +140,37 @@ def test_wildcard_of_another_server(
         rule((socket.AF_INET, ours), other.getsockname()[1])
 
 
-@pytest.mark.parametrize("rule", [LinuxReservation, BsdReservation])
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
-def test_lingering_connection(request: pytest.FixtureRequest, rule: type, address: str) -> None:
-    """A port at which connections linger (TIME_WAIT) can be reserved."""
-    if rule is BsdReservation:
-        request.getfixturevalue("macos")
+def linger(address: str) -> int:
+    """A free port at which a connection of an earlier server lingers (TIME_WAIT)."""
     number = free_port()
     with (
         socket.create_server((address, number)) as other,
         socket.create_connection(("127.0.0.1", number), 10.0),
     ):
         other.accept()[0].close()
+    return number
+
+
+@pytest.mark.parametrize("rule", [LinuxReservation, BsdReservation])
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_lingering_connection(request: pytest.FixtureRequest, rule: type, address: str) -> None:
+    """A port at which connections linger (TIME_WAIT) can be reserved."""
+    if rule is BsdReservation:
+        request.getfixturevalue("macos")
+    number = linger(address)
     with contextlib.closing(rule((socket.AF_INET, address), number)) as reservation:
         assert reservation.number == number
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS lets SO_REUSEADDR take the port")
+def test_second_server_at_a_lingering_connection() -> None:
+    """Of two servers that start where connections linger, only one reserves the port."""
+    number = linger("127.0.0.1")
+    with (
+        contextlib.closing(LinuxReservation(WHERE, number)),
+        pytest.raises(OSError, match="in use"),
+    ):
+        LinuxReservation(WHERE, number)
 
 
 @pytest.mark.usefixtures("macos")

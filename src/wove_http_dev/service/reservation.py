@@ -63,8 +63,8 @@ class LinuxReservation:
 
     def __init__(self, where: Address, number: int) -> None:
         self._where, self.address = where, where[1]
-        # Connections of an earlier server (TIME_WAIT) may require SO_REUSEADDR; then a process
-        # that sets it too can bind.
+        # Connections of an earlier server (TIME_WAIT) may require SO_REUSEADDR for the bind. If it
+        # were kept, a second server could reserve the port before this one listens.
         try:
             self._held = _bound(where, number)
         except OSError as exc:
@@ -72,6 +72,7 @@ class LinuxReservation:
                 raise
             self._held = _bound(where, number, socket.SO_REUSEADDR)
         try:
+            _set(self._held, socket.SO_REUSEADDR, on=False)
             self.number: int = self._held.getsockname()[1]
         except BaseException:
             self.close()
