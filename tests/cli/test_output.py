@@ -264,6 +264,16 @@ def test_log_is_not_dropped_for_a_task(pipe: Pipe, pool: ThreadPoolExecutor) -> 
     assert b"\na line of the log\n" in reading.result()
 
 
+def test_long_line_after_a_short_one(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
+    """A line that is longer than all that may wait is not dropped because another one waits."""
+    with pipe.as_output():
+        print("x" * 200_000)  # more than the pipe takes
+        print("y" * 2_000_000)
+        reading = pool.submit(read_to_the_end, pipe.reader)
+    pipe.stdout.close()
+    assert b"\n" + b"y" * 2_000_000 + b"\n" in reading.result()
+
+
 def test_log_is_limited(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log's lines that wait for a reader are limited, too, and counted."""
     monkeypatch.setattr(output, "LIMIT", 1000)

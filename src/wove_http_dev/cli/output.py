@@ -27,8 +27,8 @@ from wove_http_dev.runs.capture import LogHook, current_run, note
 from wove_http_dev.runs.replaced_stream import ReplacedStream
 
 LIMIT = 1_000_000
-"""Bytes that may wait for the reader, of tasks and as many of the log; what comes then is dropped,
-and counted."""
+"""Once so many bytes of tasks, or of the log, wait for the reader, further ones are dropped, and
+counted."""
 BATCH = 65_536
 """Bytes of one write, and of lines after which no more are added to it."""
 PAUSE = 0.05
@@ -88,8 +88,8 @@ class _Writer:
             self._write_safely(data)
             return
         with self._lock:
-            waiting = self._sizes[isinstance(source, LineStream)]
-            if waiting and waiting + len(data) > LIMIT:
+            # Whatever the size of this: a long line is not dropped because a short one waits.
+            if self._sizes[isinstance(source, LineStream)] >= LIMIT:
                 self._dropped += max(1, data.count(b"\n"))
                 return
             if not self._waiting:
