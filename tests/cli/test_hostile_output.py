@@ -19,7 +19,7 @@ import pytest
 
 from tests import preloaded
 from tests.cli.commands import COMMAND, EXEC_CONFIG, PATIENCE, run_here
-from tests.pytest_plugin.helpers import shared
+from tests.shared import shared
 from wove_http_dev.cli.ctl_text import CtlText, Tail
 from wove_http_dev.cli.serve_log import TEXT_LIMIT
 

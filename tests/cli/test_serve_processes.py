@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.commands import COMMAND
 from tests.cli.served import Served, by_name, client, serving, wait_until_gone, write_jobs
-from tests.pytest_plugin.helpers import shared
+from tests.shared import shared
 
 PROCESSES = ("--runner", "processes", "--workers", "2")
 OWN_GROUP = ["setsid", *COMMAND]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import importlib.metadata
-import os
-import pickle
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -101,24 +97,6 @@ def run_directory_apart(
         (directory / f"{name}.py").write_text(beginning + source, encoding="utf-8")
     (directory / "tox.ini").write_text(INI + ini, encoding="utf-8")
     return run_pytest(directory, *without_others(beside), *arguments).stdout.splitlines()
-
-
-Made = TypeVar("Made")
-
-
-def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
-    """What ``make`` returns for a new directory ``name``. The workers of pytest-xdist make it once:
-    it must be one that can be pickled."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return make(factory.mktemp(name))
-    directory = factory.getbasetemp().parent / name  # each worker has a directory of its own there
-    kept = directory.with_suffix(".pickle")
-    with open(directory.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.exists():
-            directory.mkdir(exist_ok=True)
-            kept.write_bytes(pickle.dumps(make(directory)))
-    return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
 
 
 def decisions(pytester: pytest.Pytester, *arguments: str) -> set[str]:

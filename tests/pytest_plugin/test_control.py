@@ -16,9 +16,9 @@ from tests.pytest_plugin.helpers import (
     PASSING,
     run,
     run_apart,
-    shared,
 )
 from tests.pytest_plugin.served import Control, controllable
+from tests.shared import shared
 
 
 @pytest.fixture(scope="module")

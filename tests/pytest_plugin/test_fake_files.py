@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_directory_apart, shared
+from tests.pytest_plugin.helpers import run_directory_apart
+from tests.shared import shared
 
 FAKE_FILES = """
 from pathlib import Path

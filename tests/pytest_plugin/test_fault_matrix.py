@@ -21,8 +21,8 @@ from tests.pytest_plugin.helpers import (
     run,
     run_apart,
     run_pytest,
-    shared,
 )
+from tests.shared import shared
 
 FAULTS = ("hang", "ip-san-missing", "task-cancelled")
 """Faults that lead to each verdict of the suite: handled and survived, skipped, expected."""
@@ -308,12 +308,7 @@ class TestASuite:
     def test_verdicts(self, suite: Result, with_more_faults: Result, test: str) -> None:
         """Each verdict is of its own run: a crashed worker serves again, whosever it is."""
         verdicts = {**suite.verdicts()[test], **with_more_faults.verdicts()[test]}
-        failed = "handled"
-        if test == "test_that_skips_itself":
-            failed = "skipped"
-        elif test == "test_own_limit":
-            assert verdicts.pop("hang") == "survived"
-            del verdicts["crash-before-run"], verdicts["status code=500"]
+        failed = "skipped" if test == "test_that_skips_itself" else "handled"
         expected = {
             "hang": failed,
             "crash-before-run": failed,
@@ -321,7 +316,11 @@ class TestASuite:
             "ip-san-missing": "skipped",
             "task-cancelled": "expected",
         }
-        assert verdicts == {fault: expected[fault] for fault in verdicts}
+        if test == "test_own_limit":
+            expected["hang"] = "survived"
+            for fault in MORE_FAULTS:  # on a busy machine, the limit may come first
+                expected[fault] = verdicts[fault]
+        assert verdicts == expected
 
     @pytest.mark.parametrize(
         ("test", "reason"),

@@ -14,8 +14,8 @@ from tests.pytest_plugin.helpers import (
     run,
     run_apart,
     run_directory_apart,
-    shared,
 )
+from tests.shared import shared
 from wove_http_dev.pytest_plugin.fixtures import WorkerFactory
 from wove_http_dev.worker import HttpWorker
 

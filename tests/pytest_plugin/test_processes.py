@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_directory_apart, shared
+from tests.pytest_plugin.helpers import run_directory_apart
+from tests.shared import shared
 
 CONFTEST = """
 import pytest

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.pytest_plugin.helpers import run_apart, run_directory_apart, shared
+from tests.pytest_plugin.helpers import run_apart, run_directory_apart
+from tests.shared import shared
 
 TWO = ("--wove-http-faults=status", "--wove-http-faults=html-page")
 FIXTURES = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.helpers import DECISIONS, HOSTILE, decisions, run_directory_apart, shared
+from tests.pytest_plugin.helpers import DECISIONS, HOSTILE, decisions, run_directory_apart
+from tests.shared import shared
 
 OWN_WORKERS = """
 @pytest.mark.parametrize("n", range(12))
