@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.cli.pipes import Pipe
 
 
 @pytest.fixture
@@ -24,3 +27,12 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """A pipe instead of stdout and stderr."""
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8", errors="backslashreplace") as stdout:
+        yield Pipe(reader, stdout)
+    os.close(reader)

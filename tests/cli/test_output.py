@@ -1,57 +1,19 @@
-"""Output of ``serve`` and ``exec``: whole lines, and a reader that reads nothing stops nobody."""
+"""Output of ``serve`` and ``exec``: whole lines of each thread, and files that are kept apart."""
 
 from __future__ import annotations
 
 import io
 import logging
 import os
-import re
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pytest
 
-from tests.forked import status_in_a_fork
-from wove_http_dev.cli import output
+from tests.cli.pipes import Pipe, output_of_the_log, read_to_the_end
 from wove_http_dev.cli.output import LineStream, kept_apart, lines_by_thread
 from wove_http_dev.runs.capture import Capture, capturing_context
-
-
-@dataclass
-class Pipe:
-    """A pipe, to be ``sys.stdout`` and ``sys.stderr``, and the end that reads it."""
-
-    reader: int
-    stdout: io.TextIOWrapper
-
-    @contextmanager
-    def as_output(self) -> Iterator[None]:
-        """Print into the pipe, by a thread, until the block ends."""
-        before = sys.stdout, sys.stderr
-        sys.stdout = sys.stderr = self.stdout
-        try:
-            with lines_by_thread():
-                yield
-        finally:
-            sys.stdout, sys.stderr = before
-
-    def lines(self) -> list[str]:
-        """What was written."""
-        self.stdout.close()
-        return read_to_the_end(self.reader).decode().splitlines()
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    """A pipe instead of stdout and stderr."""
-    reader, writer = os.pipe()
-    with open(writer, "w", encoding="utf-8", errors="backslashreplace") as stdout:
-        yield Pipe(reader, stdout)
-    os.close(reader)
 
 
 def in_thread(*texts: str) -> None:
@@ -108,29 +70,6 @@ def test_concurrent_lines(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
     )
 
 
-def test_lines_are_written_together(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first line is written at once; those that follow it within the pause, or until the end,
-    in one write."""
-    monkeypatch.setattr(output, "PAUSE", 600.0)
-    with pipe.as_output():
-        print("first")
-        first = os.read(pipe.reader, 1000)
-        for number in range(100):
-            print(number)
-    rest = os.read(pipe.reader, 1000)
-    assert (first, rest.count(b"\n")) == (b"first\n", 100)
-
-
-def test_clock_that_is_set_back(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines are written also after a task has set the clock back, as freezegun does."""
-    times = iter([1e9])
-    monkeypatch.setattr("wove_http_dev.cli.output.time.monotonic", lambda: next(times, 0.0))
-    with pipe.as_output():
-        for line in ("first\n", "second\n"):
-            print(line, end="")
-            assert os.read(pipe.reader, 1000) == line.encode()
-
-
 def test_unfinished_line(pipe: Pipe) -> None:
     """A line begins after the part of one that another thread has flushed."""
     with pipe.as_output():
@@ -155,11 +94,6 @@ def test_whole_line(pipe: Pipe) -> None:
         output_of_the_log().write_line("a line of the log")
         print(" done")
     assert pipe.lines() == ["working ...", "a line of the log", " done"]
-
-
-def output_of_the_log() -> LineStream:
-    assert isinstance(sys.stdout, LineStream)
-    return sys.stdout
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
@@ -224,89 +158,6 @@ def test_file_of_the_original(pipe: Pipe) -> None:
     """A process that is started with ``sys.stdout`` gets its descriptor."""
     with pipe.as_output():
         assert sys.stdout.fileno() == pipe.stdout.fileno()
-
-
-def test_reader_that_stops(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody who prints waits for a reader that reads nothing."""
-    monkeypatch.setattr(output, "PATIENCE", 0.01)
-    with pipe.as_output():
-        for _ in range(300):
-            print("x" * 10_000)
-
-
-def test_dropped_lines_are_counted(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
-    """Once the output is read again, a line says how many were dropped."""
-    with pipe.as_output():
-        for _ in range(300):
-            print("x" * 10_000)
-        reading = pool.submit(read_to_the_end, pipe.reader)
-    pipe.stdout.close()
-    lines = reading.result().decode().splitlines()
-    kept = [line for line in lines if line == "x" * 10_000]
-    dropped = sum(int(text) for text in re.findall(r"(\d+) lines were dropped", "\n".join(lines)))
-    assert (len(kept) + dropped, dropped > 0) == (300, True)
-
-
-def read_to_the_end(descriptor: int) -> bytes:
-    """Everything that is written to a pipe."""
-    with open(descriptor, "rb", closefd=False) as file:
-        return file.read()
-
-
-def test_log_is_not_dropped_for_a_task(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
-    """However much a task prints, the log's lines wait for the reader."""
-    with pipe.as_output():
-        for _ in range(300):
-            print("x" * 10_000)
-        output_of_the_log().write_line("a line of the log")
-        reading = pool.submit(read_to_the_end, pipe.reader)
-    pipe.stdout.close()
-    assert b"\na line of the log\n" in reading.result()
-
-
-def test_long_line_after_a_short_one(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
-    """A line that is longer than all that may wait is not dropped because another one waits."""
-    with pipe.as_output():
-        print("x" * 200_000)  # more than the pipe takes
-        print("y" * 2_000_000)
-        reading = pool.submit(read_to_the_end, pipe.reader)
-    pipe.stdout.close()
-    assert b"\n" + b"y" * 2_000_000 + b"\n" in reading.result()
-
-
-def test_log_is_limited(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log's lines that wait for a reader are limited, too, and counted."""
-    monkeypatch.setattr(output, "LIMIT", 1000)
-    monkeypatch.setattr(output, "PATIENCE", 0.01)
-    with pipe.as_output():
-        log = output_of_the_log()
-        reported: list[int] = []
-
-        def note(count: int) -> str:
-            reported.append(count)
-            return ""
-
-        log.describe_dropped(note)
-        for _ in range(300):
-            log.write_line("x" * 10_000)
-        assert sum(reported) + log._writer._dropped > 200
-
-
-def test_dropped_lines_are_described(pipe: Pipe, pool: ThreadPoolExecutor) -> None:
-    """A log of JSON says in JSON that lines were dropped."""
-    with pipe.as_output():
-        output_of_the_log().describe_dropped(lambda count: '{"dropped": true}')
-        for _ in range(300):
-            print("x" * 10_000)
-        reading = pool.submit(read_to_the_end, pipe.reader)
-    pipe.stdout.close()
-    assert b'\n{"dropped": true}\n' in reading.result()
-
-
-@pytest.mark.parametrize(("count", "words"), [(1, "1 line was"), (2, "2 lines were")])
-def test_count_of_dropped_lines(count: int, words: str) -> None:
-    """One line is no lines."""
-    assert words in output.dropped_text(count)
 
 
 def of_a_run(text: str) -> None:
@@ -382,29 +233,6 @@ def test_descriptor_of_no_file() -> None:
         stream = LineStream(io.StringIO(), out._writer)
         with kept_apart(stream, stream):
             pass
-
-
-def test_reader_that_ended(pipe: Pipe) -> None:
-    """A reader that has ended is no error."""
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, pipe.reader)
-    os.close(null)
-    with pipe.as_output():
-        print("one")
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
-def test_forked_child(pipe: Pipe) -> None:
-    """What a forked child prints is written by itself, because it does not have the thread."""
-
-    def write() -> bool:
-        print("child")
-        return True
-
-    with pipe.as_output():
-        print("parent")
-        assert status_in_a_fork(write) == 0
-    assert sorted(pipe.lines()) == ["child", "parent"]
 
 
 def test_buffer_has_the_descriptor(pipe: Pipe) -> None:
