@@ -33,10 +33,11 @@ def size_of_exchange(exchange: Exchange) -> int:
 
 def size_of_run(run: Run) -> int:
     """Return the bytes that ``run`` takes, by what can be large."""
-    o = run._outcome or CANCELLED
+    outcome = run._outcome or CANCELLED  # has nothing large
     given = (run.run_id, run.task_id, run._args_pickle, run._callable_pickle, run.args_text)
-    parts = (*given, run._capture, o.result_pickle, o.exception_pickle, o.result_text, o.place)
-    error = size_of(o.error) if o.error else 0
+    ended = (outcome.result_pickle, outcome.exception_pickle, outcome.result_text, outcome.place)
+    error = size_of(outcome.error) if outcome.error else 0
+    parts = (*given, *ended, run._capture)
     return _RUN + sum(map(getsizeof, parts)) + run._delivery_bytes + error
 
 
