@@ -12,15 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import (
-    TypedField,
-    changed,
-    check_fields,
-    did_you_mean,
-    field,
-    fields_of,
-    nearest,
-)
+from wove_http_dev.fields import TypedField, changed, check_fields, field, fields_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -394,35 +386,3 @@ class TestFlags:
     def test_help(self, parser: argparse.ArgumentParser, line: str) -> None:
         """The help of a flag names the kind of value, the documentation and the default."""
         assert f" {line} --" in " ".join(parser.format_help().split())
-
-
-class TestAdvice:
-    """Suggestions for an unknown word."""
-
-    def test_nearest(self) -> None:
-        """The nearest word is suggested."""
-        assert nearest("dely", ["count", "delay"]) == "delay"
-
-    def test_nothing_near(self) -> None:
-        """Without a near word the suggestion is None."""
-        assert nearest("zzz", ["count", "delay"]) is None
-
-    def test_names_that_are_no_strings(self) -> None:
-        """A user's dict may have other keys: they are listed, and are like nothing."""
-        known: list[Any] = [7, "delay"]
-        assert (did_you_mean("dely", known), did_you_mean("zzz", known)) == (
-            "did you mean 'delay'?",
-            "there are 7, delay",
-        )
-
-    @pytest.mark.parametrize(
-        ("word", "otherwise", "advice"),
-        [
-            ("dely", "", "did you mean 'delay'?"),
-            ("zzz", "", "there are count, delay"),
-            ("zzz", "see the README", "see the README"),
-        ],
-    )
-    def test_did_you_mean(self, word: str, otherwise: str, advice: str) -> None:
-        """The suggestion is the nearest word, or else a list of all words or where to find it."""
-        assert did_you_mean(word, ["count", "delay"], otherwise) == advice

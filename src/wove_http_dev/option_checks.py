@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import nearest
 from wove_http_dev.hosts import Host
+from wove_http_dev.spelling import nearest
 
 RUNNERS = ("threads", "processes", "dask")
 """The values of the option ``runner`` that are words."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import check_fields, did_you_mean, field, fields_of
+from wove_http_dev.fields import check_fields, field, fields_of
 from wove_http_dev.hosts import Host
 from wove_http_dev.option_checks import (
     RUNNERS,
@@ -24,6 +24,7 @@ from wove_http_dev.option_checks import (
 )
 from wove_http_dev.option_urls import impersonated, upstream_address
 from wove_http_dev.secret import Secret, hide, is_private
+from wove_http_dev.spelling import did_you_mean
 
 SECURITY_WORDS = ("signed", "bearer", "none")
 """The values of the option ``security`` that are words; its other forms are those of Wove's own."""

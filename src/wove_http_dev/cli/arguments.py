@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from wove_http_dev.errors import MESSAGE_LIMIT, UsageError
-from wove_http_dev.fields import TypedField, did_you_mean, fields_of, nearest
+from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.given_secrets import given_secret
 from wove_http_dev.options import CLIENT, TEST, Options
 from wove_http_dev.printable import shortened
+from wove_http_dev.spelling import did_you_mean, nearest
 
 PAGE_PORT = 8444
 """The port of the page and the control API, unless another is given or it is in use."""

@@ -15,7 +15,8 @@ from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import STAGES
 from wove_http_dev.faults.selector import Selector
 from wove_http_dev.faults.text import named_fault
-from wove_http_dev.fields import did_you_mean, fields_of
+from wove_http_dev.fields import fields_of
+from wove_http_dev.spelling import did_you_mean
 
 
 def show(name: str | None) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wove_http_dev.conformance.case import Case
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import nearest
+from wove_http_dev.spelling import nearest
 
 SHIPPED = "builtin"
 """The value of ``check executor --known-failing`` that selects the list in this package."""

@@ -19,12 +19,12 @@ from wove_http_dev.explain.remote_environment import (
     RemoteEnvironment,
     executor_names,
 )
-from wove_http_dev.fields import did_you_mean, nearest
 from wove_http_dev.hosts import LOCAL_NAMES, Host
 from wove_http_dev.option_checks import check_headers
 from wove_http_dev.protocol.authenticator import SIGNED_HEADERS
 from wove_http_dev.protocol.credentials import credentials
 from wove_http_dev.secret import is_private
+from wove_http_dev.spelling import did_you_mean, nearest
 
 CONFIG_KEYS = ("url", "security", "headers", "timeout", "insecure")
 """The keys of ``executor_config`` that Wove's http executor reads; it ignores all others."""

@@ -25,8 +25,8 @@ from wove_http_dev.explain.no_op import (
 )
 from wove_http_dev.explain.remote_environment import RemoteEnvironment
 from wove_http_dev.explain.task_calls import TaskCall
-from wove_http_dev.fields import did_you_mean, nearest
 from wove_http_dev.shell import shell_word
+from wove_http_dev.spelling import did_you_mean, nearest
 
 
 @dataclass(frozen=True)

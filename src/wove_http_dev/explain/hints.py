@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from wove_http_dev.call_site import at
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.exception_text import message_of
-from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
+from wove_http_dev.spelling import nearest
 from wove_http_dev.worker_side import WorkerSide
 
 NAME_LIMIT = 200

@@ -18,7 +18,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import LONGEST, TextValue, TypedField, did_you_mean, fields_of
+from wove_http_dev.fields import LONGEST, TextValue, TypedField, fields_of
+from wove_http_dev.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from statistics import NormalDist

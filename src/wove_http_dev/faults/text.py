@@ -15,7 +15,8 @@ from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import STAGES, Fault
 from wove_http_dev.faults.selector import Selector
-from wove_http_dev.fields import TypedField, did_you_mean, fields_of
+from wove_http_dev.fields import TypedField, fields_of
+from wove_http_dev.spelling import did_you_mean
 
 LONGEST_TEXT = 10_000
 """Characters that the text of a fault may have."""

@@ -22,7 +22,6 @@ from wove_http_dev.errors import (
     UsageError,
     WoveHttpDevError,
 )
-from wove_http_dev.fields import did_you_mean
 from wove_http_dev.inspector.access import SECURITY_HEADERS, Access, AccessError
 from wove_http_dev.inspector.bodies import BODY_LIMIT, read_body, read_query
 from wove_http_dev.inspector.control import Control
@@ -30,6 +29,7 @@ from wove_http_dev.inspector.openapi import document
 from wove_http_dev.inspector.pages import page_files
 from wove_http_dev.inspector.routes import PREFIX, ROUTES, Route
 from wove_http_dev.printable import print_traceback
+from wove_http_dev.spelling import did_you_mean
 
 ENTRIES = 50
 """Entries of a list that are written as JSON at once."""

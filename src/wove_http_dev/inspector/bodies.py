@@ -13,9 +13,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import did_you_mean
 from wove_http_dev.inspector.routes import Route
 from wove_http_dev.inspector.schemas import SCHEMAS, Schema
+from wove_http_dev.spelling import did_you_mean
 
 BODY_LIMIT = 2**20
 """Bytes of the largest body."""

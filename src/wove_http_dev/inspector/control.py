@@ -18,7 +18,6 @@ from wove_http_dev.errors import ConflictError, NotFoundError, UsageError, WaitT
 from wove_http_dev.exception_text import TRACEBACK_LIMIT
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.faults.injections import Injection
-from wove_http_dev.fields import did_you_mean
 from wove_http_dev.inspector import shapes
 from wove_http_dev.inspector.connect import Instructions, instructions
 from wove_http_dev.inspector.numbers import Numbers, numbered
@@ -30,6 +29,7 @@ from wove_http_dev.runs.holds import Gate
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run
 from wove_http_dev.runs.stubs import Stub
 from wove_http_dev.runs.task_names import matches_task
+from wove_http_dev.spelling import did_you_mean
 from wove_http_dev.worker import HttpWorker
 
 KEPT_HOLDS = 100

@@ -7,7 +7,7 @@ import importlib
 import re
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import nearest
+from wove_http_dev.spelling import nearest
 from wove_http_dev.user_errors import one_line_errors
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")

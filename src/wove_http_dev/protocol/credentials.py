@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import nearest
 from wove_http_dev.given_secrets import check_secret
 from wove_http_dev.options import SECURITY_WORDS, hide_secrets
 from wove_http_dev.secret import Secret, SecretBytes
+from wove_http_dev.spelling import nearest
 
 
 @dataclass(frozen=True)

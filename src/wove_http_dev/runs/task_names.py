@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Iterable
 
 from wove_http_dev.errors import UsageError
-from wove_http_dev.fields import nearest
 from wove_http_dev.printable import printable
+from wove_http_dev.spelling import nearest
 
 SHOWN = 20
 """Names that a message lists."""
