@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from wove_http_dev.conformance.worker.tasks import OnLoad, pickled
+from wove_http_dev.conformance.worker.pickles import OnLoad, pickled
 
 Script = Callable[[socket.socket, threading.Event], None]
 

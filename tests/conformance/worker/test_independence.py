@@ -8,7 +8,7 @@ import importlib
 import pickletools
 from pathlib import Path
 
-from wove_http_dev.conformance.worker import tasks
+from wove_http_dev.conformance.worker import pickles, tasks
 
 FOLDER = Path(tasks.__file__).parent
 ALLOWED = ("wove_http_dev.conformance.case", "wove_http_dev.conformance.worker", "cloudpickle")
@@ -49,7 +49,7 @@ def test_a_task_is_sent_by_value() -> None:
     named = [
         argument
         for function in (tasks.hold, tasks.hold_async, tasks.arguments_received, tasks.fail)
-        for _, argument, _ in pickletools.genops(tasks.pickled(function))
+        for _, argument, _ in pickletools.genops(pickles.pickled(function))
         if argument in (tasks.__name__, "wove_http_dev")
     ]
     assert named == []

@@ -12,7 +12,7 @@ import pytest
 from tests.conformance.worker.checks import check
 from tests.conformance.worker.defects.frames import OwnTaskId
 from tests.conformance.worker.plain_worker import SECRET
-from wove_http_dev.conformance.worker import commands, tasks
+from wove_http_dev.conformance.worker import commands, pickles, tasks
 from wove_http_dev.conformance.worker.client import SIGNATURE, ServiceUnderTest, in_chunks
 from wove_http_dev.conformance.worker.sent_log import KEPT, SentRequests
 
@@ -136,7 +136,7 @@ def test_what_is_not_a_command(body: bytes, says: str) -> None:
 
 def test_a_canary_is_named_by_its_field() -> None:
     """A pickle that runs code when loaded is described by the name of its field."""
-    frame = {**RUN, "args_pickle": commands.text(tasks.pickled(tasks.OnLoad("1 + 1")))}
+    frame = {**RUN, "args_pickle": commands.text(pickles.pickled(pickles.OnLoad("1 + 1")))}
     assert text_of(signed(commands.encode(frame))).startswith(
         "POST run_task (canary in args_pickle, "
     )

@@ -10,7 +10,7 @@ import json
 import uuid
 from typing import Any
 
-from wove_http_dev.conformance.worker.tasks import pickled
+from wove_http_dev.conformance.worker.pickles import pickled
 
 TASK_ID = "conformance_task"
 LONG = 2**20

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from wove_http_dev.conformance.worker import commands, tasks
+from wove_http_dev.conformance.worker import commands, pickles
 from wove_http_dev.conformance.worker.client import (
     KEY,
     NONCE,
@@ -301,7 +301,7 @@ def _decoded(field: Any) -> bytes | None:
 def _is_canary(payload: bytes | None) -> bool:
     """Return whether ``payload`` runs code when it is loaded."""
     # Few do, and each pickle is new: name_in() takes longer than everything else here.
-    return payload is not None and b"eval" in payload and tasks.name_in(payload) == "eval"
+    return payload is not None and b"eval" in payload and pickles.name_in(payload) == "eval"
 
 
 def _name(field: Any, payload: bytes | None) -> str:
@@ -309,7 +309,7 @@ def _name(field: Any, payload: bytes | None) -> str:
         return "no callable"
     if payload is None:
         return "a callable that is not base64"
-    return tasks.name_in(payload) or "another callable"
+    return pickles.name_in(payload) or "another callable"
 
 
 def _bearer(sent: str | None, token: str) -> str:

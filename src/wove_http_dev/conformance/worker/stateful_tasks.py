@@ -3,11 +3,10 @@ whether its function was called before. Like those of ``tasks`` they are pickled
 
 from __future__ import annotations
 
-import builtins
 import types
 from typing import Any
 
-from wove_http_dev.conformance.worker.tasks import MODULE
+from wove_http_dev.conformance.worker.pickles import by_value
 
 CALLS: list[int] = []
 """Only a name for the global variable of the copies; this list stays empty."""
@@ -54,8 +53,5 @@ def _free(function: Any) -> tuple[str, ...]:
 def _copied(function: Any, enclosed: dict[str, Any]) -> Any:
     """Return a copy of ``function`` with globals of its own, and with the values ``enclosed`` in
     the variables of enclosing functions."""
-    scope = {"__name__": MODULE, "__builtins__": builtins, "CALLS": []}
     cells = tuple(types.CellType(enclosed.get(name)) for name in _free(function))
-    copy = types.FunctionType(function.__code__, scope, function.__name__, None, cells)
-    copy.__module__, copy.__qualname__ = MODULE, function.__name__
-    return copy
+    return by_value(function, {"CALLS": []}, cells)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import commands, tasks
+from wove_http_dev.conformance.worker import commands, pickles, tasks
 from wove_http_dev.conformance.worker.callbacks import Callback
 from wove_http_dev.conformance.worker.client import in_chunks, request_bytes
 from wove_http_dev.conformance.worker.context import CaseContext
@@ -108,7 +108,7 @@ def canary(check: CaseContext, field: str = "callable_pickle") -> PickleCanary:
     """Return a run_task frame whose ``field`` holds a pickle that reports to the checker when it is
     loaded. The case is skipped if tasks cannot connect to the checker."""
     callback = check.callback()
-    payload = tasks.pickled(tasks.report_on_load(callback.host, callback.port, callback.token))
+    payload = pickles.pickled(pickles.report_on_load(callback.host, callback.port, callback.token))
     frame = {**commands.run_frame(tasks.nothing), field: commands.text(payload)}
     return PickleCanary(commands.encode(frame), callback, check.silence(LOADED))
 

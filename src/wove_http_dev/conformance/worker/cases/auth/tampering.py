@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from wove_http_dev.conformance.worker import commands, sources, tasks
+from wove_http_dev.conformance.worker import commands, pickles, sources, tasks
 from wove_http_dev.conformance.worker.cases.auth import auth
 from wove_http_dev.conformance.worker.cases.auth.normalised_bodies import normalised
 from wove_http_dev.conformance.worker.cases.auth.probe import (
@@ -84,8 +84,8 @@ _OTHERS: dict[str, Any] = {
     "type": "cancel_task",
     "run_id": "conformance:another",
     "delivery": {},
-    "callable_pickle": commands.text(tasks.pickled(tasks.nothing)),
-    "args_pickle": commands.text(tasks.pickled({})),
+    "callable_pickle": commands.text(pickles.pickled(tasks.nothing)),
+    "args_pickle": commands.text(pickles.pickled({})),
 }
 """Other values for the fields of a frame."""
 _PARTS: dict[str, Callable[[Any], bytes]] = {

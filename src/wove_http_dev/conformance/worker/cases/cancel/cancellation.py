@@ -9,7 +9,14 @@ from __future__ import annotations
 import time
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    pickles,
+    sources,
+    tasks,
+    unusual_tasks,
+)
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
     THE_ANSWER,
@@ -77,7 +84,7 @@ def run_is_answered(check: CaseContext) -> str:
 )
 def stops_async_task(check: CaseContext) -> str:
     """A cancel_task stops an async task, because asyncio can cancel it."""
-    coroutine = {"function": tasks.by_value(tasks.hold_async)}
+    coroutine = {"function": pickles.by_value(tasks.hold_async)}
     for what, function, more in (
         ("an async task", tasks.hold_async, {}),
         ("a function that returned a coroutine", unusual_tasks.call, coroutine),

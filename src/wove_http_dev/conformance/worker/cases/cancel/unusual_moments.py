@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    pickles,
+    sources,
+    tasks,
+    unusual_tasks,
+)
 from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.cases.cancel import cancel
 from wove_http_dev.conformance.worker.cases.cancel.held_run import (
@@ -89,9 +96,9 @@ def _loading(check: CaseContext, function: Any, name: str, args: Any, *, code: b
     callable if ``code`` is true, otherwise the argument ``name``."""
     callback = check.callback()
     if code:
-        waits = tasks.WaitingOnLoad(callback.address, tasks.by_value(function))
-        return start_frame(check, commands.run_frame(tasks.pickled(waits), args), callback)
-    args = {**args, name: tasks.WaitingOnLoad(callback.address, args[name])}
+        waits = pickles.WaitingOnLoad(callback.address, pickles.by_value(function))
+        return start_frame(check, commands.run_frame(pickles.pickled(waits), args), callback)
+    args = {**args, name: pickles.WaitingOnLoad(callback.address, args[name])}
     return start_frame(check, commands.run_frame(function, args), callback)
 
 
@@ -153,7 +160,7 @@ def _pickling(check: CaseContext, *, in_coroutine: bool) -> HeldRun:
     true, a coroutine returns it."""
     callback = check.callback()
     task = unusual_tasks.result_that_waits, callback.address
-    frame = commands.run_frame(*(tasks.in_coroutine(*task) if in_coroutine else task))
+    frame = commands.run_frame(*(pickles.in_coroutine(*task) if in_coroutine else task))
     return start_frame(check, frame, callback)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import commands, pickles, sources, tasks, unusual_tasks
 from wove_http_dev.conformance.worker.cases.concurrency import concurrency
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.wire import NoAnswer
@@ -112,8 +112,8 @@ def answers_while_another_loads(check: CaseContext) -> str:
     """While the pickles of a run are loaded, or its result is pickled, other requests are
     answered."""
     callbacks = [check.callback() for _ in range(3)]
-    code = tasks.pickled(tasks.WaitingOnLoad(callbacks[0].address, dict))
-    value = tasks.WaitingOnLoad(callbacks[1].address, None)
+    code = pickles.pickled(pickles.WaitingOnLoad(callbacks[0].address, dict))
+    value = pickles.WaitingOnLoad(callbacks[1].address, None)
     slow = commands.run_frame(unusual_tasks.result_that_waits, callbacks[2].address)
     for callback, what, frame in (
         (callbacks[0], "the callable of a run is loaded", commands.run_frame(code)),

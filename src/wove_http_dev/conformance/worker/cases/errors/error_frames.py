@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    pickles,
+    sources,
+    tasks,
+    unusual_tasks,
+)
 from wove_http_dev.conformance.worker.cases.errors import errors
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import Refused, Unloadable, brief, load
@@ -22,7 +29,7 @@ def each_way(function: Any, args: Any = None) -> Iterator[tuple[str, dict[str, A
     """Yield frames that run ``function`` and a coroutine that calls it, each with what to add to
     its description in messages."""
     yield "", commands.run_frame(function, args)
-    yield " (async)", commands.run_frame(*tasks.in_coroutine(function, args))
+    yield " (async)", commands.run_frame(*pickles.in_coroutine(function, args))
 
 
 def failed(check: CaseContext, what: str, function: Any, args: Any = None) -> answers.Event:

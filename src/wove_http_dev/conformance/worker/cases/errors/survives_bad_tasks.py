@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    pickles,
+    sources,
+    tasks,
+    unusual_tasks,
+)
 from wove_http_dev.conformance.worker.cases.errors import errors
 from wove_http_dev.conformance.worker.cases.errors.error_frames import (
     failed,
@@ -167,7 +174,7 @@ def broken_pickles(check: CaseContext) -> str:
         ("a callable_pickle that is not a pickle", b"\x80\x05garbage", None),
         ("an empty callable_pickle", b"", None),
         ("an args_pickle that is not a pickle", tasks.nothing, b"\x80\x05garbage"),
-        ("a callable_pickle that holds a number", tasks.pickled(5), None),
+        ("a callable_pickle that holds a number", pickles.pickled(5), None),
         ("an args_pickle that holds a list", tasks.nothing, [1, 2]),
     ):
         _rejected(check, what, commands.run_frame(function, args))
@@ -195,7 +202,7 @@ def _rejected(check: CaseContext, what: str, frame: dict[str, Any]) -> int:
 )
 def exit_on_load(check: CaseContext) -> str:
     """A pickle that raises SystemExit when it is loaded ends only its own run."""
-    payload = tasks.pickled(tasks.OnLoad("__import__('sys').exit(3)"))
+    payload = pickles.pickled(pickles.OnLoad("__import__('sys').exit(3)"))
     for what, frame in (
         ("a pickle that calls sys.exit() when loaded", commands.run_frame(payload)),
         (

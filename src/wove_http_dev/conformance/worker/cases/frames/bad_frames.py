@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker import answers, commands, pickles, sources, tasks
 from wove_http_dev.conformance.worker.cases.frames import frames
 from wove_http_dev.conformance.worker.cases.frames.odd_frames import odd_bodies
 from wove_http_dev.conformance.worker.context import CaseContext
@@ -71,7 +71,7 @@ def malformed_json(check: CaseContext) -> BadFrames:
     yield "an empty body", b""
     yield "malformed JSON (cut off)", whole[: len(whole) // 2]
     yield "a body that is not UTF-8", whole.replace(b'"task_id":"', b'"task_id":"\xff\xfe')
-    yield "a bare pickle", tasks.pickled({"type": "run_task"})
+    yield "a bare pickle", pickles.pickled({"type": "run_task"})
 
 
 @frames.must(

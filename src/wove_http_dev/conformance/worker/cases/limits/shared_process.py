@@ -7,7 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    pickles,
+    sources,
+    tasks,
+    unusual_tasks,
+)
 from wove_http_dev.conformance.worker.cases.limits import limits
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
@@ -48,7 +55,7 @@ def _returns(check: CaseContext, what: str, function: Any, args: Any, value: str
 )
 def prints_much(check: CaseContext) -> str:
     """A task may print megabytes: its output does not fill a pipe that is not read."""
-    in_coroutine = tasks.in_coroutine(unusual_tasks.print_much, {"size": ENOUGH})
+    in_coroutine = pickles.in_coroutine(unusual_tasks.print_much, {"size": ENOUGH})
     for what, function, named in (
         (f"a task that prints {4 * MUCH >> 10} KiB", unusual_tasks.print_much, {"size": MUCH}),
         (f"an async task that prints {4 * ENOUGH >> 10} KiB", *in_coroutine),

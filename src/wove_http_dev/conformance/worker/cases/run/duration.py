@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 
 from wove_http_dev.conformance.case import CaseFailed
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks, unusual_tasks
+from wove_http_dev.conformance.worker import (
+    answers,
+    commands,
+    pickles,
+    sources,
+    tasks,
+    unusual_tasks,
+)
 from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
@@ -32,8 +39,8 @@ def takes_its_time(check: CaseContext) -> str:
     """A run may take seconds: only a cancel_task ends it."""
     callbacks = [check.callback() for _ in range(4)]
     one, two, three, four = (callback.address for callback in callbacks)
-    value = tasks.WaitingOnLoad(three, callbacks[2].token)
-    late = tasks.in_coroutine(unusual_tasks.result_that_waits, four)
+    value = pickles.WaitingOnLoad(three, callbacks[2].token)
+    late = pickles.in_coroutine(unusual_tasks.result_that_waits, four)
     frames = {
         "a sync task": commands.run_frame(tasks.hold, one),
         "an async task": commands.run_frame(tasks.hold_async, two),

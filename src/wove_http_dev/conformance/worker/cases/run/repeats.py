@@ -12,6 +12,7 @@ from wove_http_dev.conformance.case import CaseFailed
 from wove_http_dev.conformance.worker import (
     answers,
     commands,
+    pickles,
     sources,
     stateful_tasks,
     tasks,
@@ -134,14 +135,14 @@ def same_work_twice(check: CaseContext) -> str:
     """If the same function and arguments are sent again, the task runs again, with its own copy of
     both."""
     for kind, function in (("", tasks.once_more), ("async ", tasks.once_more_async)):
-        _run_again(check, kind, tasks.pickled(function))
-    _call_again(check, "a", tasks.pickled(stateful_tasks.counting()))
-    _call_again(check, "an async", tasks.pickled(stateful_tasks.counting_async()))
+        _run_again(check, kind, pickles.pickled(function))
+    _call_again(check, "a", pickles.pickled(stateful_tasks.counting()))
+    _call_again(check, "an async", pickles.pickled(stateful_tasks.counting_async()))
     return "run each time"
 
 
 def _run_again(check: CaseContext, kind: str, function: bytes) -> None:
-    args = tasks.pickled({"items": ["sent"]})
+    args = pickles.pickled({"items": ["sent"]})
     first, second = check.value(function, args), check.value(function, args)
     for seen in (first, second):
         if not isinstance(seen, str):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
-from wove_http_dev.conformance.worker import answers, commands, sources, tasks
+from wove_http_dev.conformance.worker import answers, commands, pickles, sources, tasks
 from wove_http_dev.conformance.worker.cases.run import run
 from wove_http_dev.conformance.worker.context import CaseContext
 from wove_http_dev.conformance.worker.unpickling import brief
@@ -64,7 +64,7 @@ def async_callable(check: CaseContext) -> str:
     for what, function in (
         ("a coroutine function", tasks.echo_async),
         ("a plain function that returns a coroutine", tasks.echo_later),
-        ("an object whose __call__ is a coroutine function", tasks.async_object()),
+        ("an object whose __call__ is a coroutine function", pickles.async_object()),
     ):
         _returned(check, function, {"value": "a"}, "a", f"{what}: ")
     return "awaited"
