@@ -18,7 +18,7 @@ from wove_http_dev.runs.holds import Gate, Gates
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Exchange, RunLog
 from wove_http_dev.runs.stubs import UNSET, Stub, Stubs, make_source
-from wove_http_dev.runs.task_names import tasks_seen
+from wove_http_dev.runs.task_names import check_task, tasks_seen
 from wove_http_dev.service import host
 from wove_http_dev.service.host import HostState, ServiceHost
 
@@ -147,8 +147,7 @@ class WorkerSide(ClientSide):
             self._fail(task, f"{task!r} ran {_times(count)}, not 0")
 
     def _ran(self, task: str) -> int:
-        if not isinstance(task, str) or not task:
-            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        check_task(task)
         return sum(run.executions + run.stubbed for run in self.runs[task])
 
     def _fail(self, task: str, text: str) -> NoReturn:

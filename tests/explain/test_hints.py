@@ -67,8 +67,15 @@ def test_nearest_environment() -> None:
 def test_environment_that_was_configured() -> None:
     """The environment of a worker, which Wove has lost, is not said to be another one."""
     exc = NameError("Environment 'workers' is not configured.")
-    text = hint(exc, [HttpWorker()])
+    with HttpWorker() as worker, worker.configured():
+        text = hint(exc, [worker])
     assert text.startswith("Wove had the environment 'workers' when the fixture configured it")
+
+
+def test_environment_that_was_never_configured() -> None:
+    """A worker that was not put into Wove's configuration is not said to have been lost there."""
+    exc = NameError("Environment 'workers' is not configured.")
+    assert "use `with worker.configured():`" in hint(exc, [HttpWorker()])
 
 
 @pytest.mark.parametrize("by", ["attribute", "key"])
@@ -112,6 +119,34 @@ def test_remote_worker_with_other_credentials() -> None:
     """A refusal of those that were given says what can be wrong."""
     exc = failed("HTTPError", "HTTP Error 401: Unauthorized")
     assert "give it and --wove-http-… the same secret" in hint(exc, [remote("secret")])
+
+
+def test_remote_worker_at_another_path() -> None:
+    """A 404 names the path that is wrong, and the option that has it."""
+    exc = failed("HTTPError", "HTTP Error 404: Not Found")
+    text = "the worker service takes no tasks at /tasks: correct the path of --wove-http-url"
+    assert hint(exc, [remote("secret")]) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("OutOfStock", "it does not survive pickling unchanged, or is not an Exception"),
+        ("TimeoutError", "Wove would take a TimeoutError for its own, and cancel the weave"),
+    ],
+)
+def test_exception_that_is_only_described(kind: str, why: str) -> None:
+    """An exception of a task that arrives as Wove's own error is explained."""
+    error = {"kind": kind, "message": "2 left", "source": "task", "traceback": "Traceback …"}
+    text = hint(EnvironmentExecutionError(error), [HttpWorker()])
+    assert text.startswith(f"the task raised {kind}, which arrives as EnvironmentExecutionError")
+    assert f"because {why}" in text
+
+
+def test_process_that_ended() -> None:
+    """A task's process that has ended raised nothing: its message says it all."""
+    error = {"kind": "TaskProcessEnded", "message": "…", "source": "task", "traceback": ""}
+    assert hint(EnvironmentExecutionError(error), [HttpWorker()]) == ""
 
 
 def test_what_arrived_was_sent(wove_http_worker: HttpWorker) -> None:

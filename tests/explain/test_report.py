@@ -98,6 +98,14 @@ def test_runs_that_failed_alike_are_described_once(wove_http_worker: HttpWorker)
     assert "failed (and 2 more runs)" in report
 
 
+def test_two_runs_that_failed_alike(wove_http_worker: HttpWorker) -> None:
+    """Beside one run that is described, there is one more run."""
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no such account"):
+            weave_one(fails)
+    assert "failed (and 1 more run): " in wove_http_worker.report()
+
+
 def test_held_run_names_its_hold(wove_http_worker: HttpWorker) -> None:
     """A run that a gate holds is said to be held by that ``hold()``, with its place."""
     gate = wove_http_worker.hold("answer")

@@ -284,6 +284,30 @@ class TestRunLog:
         with pytest.raises(LookupError, match=r"^no run of 'a'; no run has arrived$"):
             RunLog([])["a"].last  # noqa: B018
 
+    @pytest.mark.parametrize(
+        ("runs", "message"),
+        [
+            (RunLog([]), "no run 0 in this list: no run has arrived"),
+            (RunLog([])["a"], "no run 0 in this list: no run of 'a'; no run has arrived"),
+            (runs["rendr"], "no run of 'rendr'; tasks seen: render_a, render_b, load"),
+        ],
+    )
+    def test_no_run_at_an_index(self, runs: RunLog, message: str) -> None:
+        """An index of a list without runs says which tasks were seen."""
+        with pytest.raises(IndexError) as caught:
+            runs[0]
+        assert message in str(caught.value)
+
+    def test_index_beyond_the_last(self) -> None:
+        """An index that is too large says how many runs there are."""
+        with pytest.raises(IndexError, match=r"^no run 3 in this list: it has 3$"):
+            self.runs[3]
+
+    def test_function_as_index(self) -> None:
+        """A task's function is no index; its name is suggested."""
+        with pytest.raises(UsageError, match=r"did you mean 'make_run'\?$"):
+            self.runs[make_run]  # type: ignore[call-overload]
+
     def test_many_tasks(self) -> None:
         """The error about a task without runs names a bounded number of others."""
         runs = RunLog([make_run(f"t{number}") for number in range(100)])

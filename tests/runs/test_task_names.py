@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wove_http_dev.runs.task_names import matches_task, tasks_seen
+from wove_http_dev.errors import UsageError
+from wove_http_dev.runs.task_names import check_task, matches_task, tasks_seen
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,18 @@ def test_tasks_seen_are_printable() -> None:
     assert tasks_seen(None, ["x\x1b[2J\ud800" + "A" * 9999]) == (
         r"tasks seen: x\x1b[2J\ud800" + "A" * 194
     )
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("", "task must be a name or a glob, not ''"),
+        (7, "task must be a name or a glob, not 7"),
+        (len, "task must be a name or a glob, not <built-in function len>; did you mean 'len'?"),
+    ],
+)
+def test_check_task(task: object, message: str) -> None:
+    """What is no name is a usage error, which suggests the name of a function."""
+    with pytest.raises(UsageError) as caught:
+        check_task(task)
+    assert str(caught.value) == message

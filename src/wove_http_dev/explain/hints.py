@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from wove_http_dev.call_site import at
 from wove_http_dev.client_side import ClientSide
@@ -15,13 +16,21 @@ from wove_http_dev.worker_side import WorkerSide
 
 NAME_LIMIT = 200
 """Characters of a name that a text shows."""
+_ENDING = (
+    *("TimeoutError", "CancelledError", "StopIteration", "StopAsyncIteration"),
+    *("GeneratorExit", "KeyboardInterrupt", "SystemExit"),
+)
+"""Exceptions that Wove, or asyncio below it, takes for a signal of its own."""
 
 
 def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
     message says it, or if it is no mistake that is known. Never raises."""
     # _no_result before _refused, which would say of a KeyError that nothing was sent.
-    known = (_not_configured, _not_sent, _no_result, _refused, _unauthorized, _held, _heartbeat)
+    known = (
+        *(_not_configured, _not_sent, _no_result, _refused, _unauthorized, _wrong_path, _held),
+        *(_heartbeat, _described_only),
+    )
     try:
         return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
     except (Exception, SystemExit):  # of a user's own __getattr__ or __str__
@@ -39,6 +48,11 @@ def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
             " configures 'workers', so add it to the test's arguments"
         )
     if name in known:
+        if not any(_is_configured(worker) for worker in workers if worker.environment == name):
+            return (
+                f"Wove's configuration does not have the environment {name!r} of this worker: use"
+                " `with worker.configured():`, which puts it there for the block"
+            )
         return (
             f"Wove had the environment {name!r} when the fixture configured it, and has lost it:"
             " the test emptied Wove's configuration, or imported Wove a second time"
@@ -49,6 +63,11 @@ def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
         f" {', '.join(map(repr, known))}: write @w.do(environment={meant!r}), or"
         f" @pytest.mark.wove_http(environment={name!r}) on the test"
     )
+
+
+def _is_configured(worker: ClientSide) -> bool:
+    """Whether Wove's environment was pointed at ``worker``, and that has not been undone."""
+    return not isinstance(worker, WorkerSide) or worker._configured > 0
 
 
 def _unconfigured_environment(exc: BaseException) -> str | None:
@@ -135,6 +154,14 @@ def _unauthorized(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     )
 
 
+def _wrong_path(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    remote = [worker for worker in workers if not isinstance(worker, WorkerSide)]
+    if not remote or not str(exc).startswith("HTTP Error 404:"):
+        return ""
+    path = urlsplit(remote[0].url).path or "/"
+    return f"the worker service takes no tasks at {path}: correct the path of --wove-http-url"
+
+
 def _gave_up(exc: BaseException) -> bool:
     """Whether Wove gave up a task because it took too long."""
     from wove.environment import DeliveryTimeoutError
@@ -170,4 +197,27 @@ def _heartbeat(exc: BaseException, workers: Sequence[ClientSide]) -> str:
     return (
         "over http a task's heartbeats come with its result, so every task that takes longer than"
         " its delivery_heartbeat_seconds fails: leave that setting out"
+    )
+
+
+def _described_only(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    """Why Wove raised an error of its own in place of the exception that the task raised."""
+    payload = getattr(exc, "payload", None)
+    # A task's process that has ended has no traceback: nothing was raised there.
+    if not workers or not isinstance(payload, dict) or not payload.get("traceback"):
+        return ""
+    if payload.get("source") != "task":
+        return ""
+    kind = str(payload.get("kind"))[:NAME_LIMIT]
+    if kind in _ENDING:
+        why = f"because Wove would take a {kind} for its own, and cancel the weave"
+    else:
+        why = (
+            "because it does not survive pickling unchanged, or is not an Exception: an exception"
+            " is made again from what super().__init__() got, so let its __init__ take just that,"
+            " or give it a __reduce__"
+        )
+    return (
+        f"the task raised {kind}, which arrives as {type(exc).__name__} with its kind and message"
+        f" in .payload, {why}"
     )

@@ -71,7 +71,8 @@ def _failed(journal: Journal) -> list[str]:
         alike.setdefault((run.task_id, run.traceback or ""), []).append(run)
     lines = []
     for (_, traceback), runs in list(alike.items())[:SHOWN]:
-        more = f" (and {len(runs) - 1} more runs)" if len(runs) > 1 else ""
+        others = len(runs) - 1
+        more = f" (and {others} more run{'s' * (others > 1)})" if others else ""
         message = printable(journal.clean(runs[0].error_text or "", _MESSAGE_LIMIT))
         lines.append(f"{_named(runs[0])} failed{more}: {message}")
         lines += _indented(journal, traceback)

@@ -11,7 +11,7 @@ from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault
 from wove_http_dev.fields import check_fields, field
 from wove_http_dev.protocol.claim import Claim
-from wove_http_dev.runs.task_names import matches_task
+from wove_http_dev.runs.task_names import check_task, matches_task
 
 COMMANDS = ("run_task", "cancel_task")
 
@@ -51,9 +51,9 @@ class Selector:
     unused_ok: bool = field(False, "strict mode accepts that nothing is hit")
 
     def __post_init__(self) -> None:
+        if self.task is not None:
+            check_task(self.task)
         check_fields(self)
-        if self.task == "":
-            raise UsageError("task takes a name or a glob, not ''")
 
     def mismatch(
         self,

@@ -39,7 +39,7 @@ def parse_fault(
         key, equals, raw = word.partition("=")
         key = key.replace("-", "_")
         if not equals:
-            raise UsageError(f"fault {name}: {word!r} is not field=value")
+            raise UsageError(f"fault {name}: {word!r} is not field=value; {_example(kind, word)}")
         if key in values or key in selection:
             raise UsageError(f"fault {name}: {key}= is given twice")
         if key in fields_of(kind):
@@ -85,6 +85,15 @@ def _joined_distributions(words: Iterable[str], kind: type[Fault]) -> Iterator[s
         yield begun
 
 
+def _example(kind: type[Fault], word: str) -> str:
+    """Return how ``word``, which has no ``=``, is to be written: after a field, or as one."""
+    names = list(fields_of(kind))
+    if word.replace("-", "_") in (*names, *fields_of(Selector)):
+        return f"write {word}=…, without blanks"
+    fields = f"its fields are {', '.join(names)}" if names else "it has no fields of its own"
+    return f"{fields}; those of every fault are {', '.join(fields_of(Selector))}"
+
+
 def _no_field(name: str, kind: type[Fault], key: str) -> UsageError:
     known = sorted([*fields_of(kind), *fields_of(Selector)])
     return UsageError(f"fault {name} has no field {key!r}; {did_you_mean(key, known)}")
@@ -95,8 +104,16 @@ def named_fault(name: str, table: Mapping[str, type[Fault]] = FAULTS) -> type[Fa
     name."""
     kind = table.get(name)
     if kind is None:
-        raise UsageError(f"unknown fault {name!r}; {did_you_mean(name, table, _SEE)}")
+        raise UsageError(f"unknown fault {name!r}; {_instead_of(name, table)}")
     return kind
+
+
+def _instead_of(name: str, table: Mapping[str, type[Fault]]) -> str:
+    if name in STAGES:
+        return f"that is a family; wove-http-dev faults {name} lists its faults"
+    if name == "all":
+        return "name one; all of them are tried with pytest --wove-http-faults=all"
+    return did_you_mean(name, table, _SEE)
 
 
 def read_injection(
@@ -124,11 +141,17 @@ def read_injection(
             _merge(selection, given)
         if not isinstance(fault, Fault):
             raise UsageError(
-                f"a fault is an instance or a string, not {fault!r}{_named(instances)}"
+                f"a fault is an instance or a string, not {fault!r}"
+                f"{_called(fault) or _named(instances)}"
             )
         instances.append(fault)
     _merge(selection, Selector(**words).given)
     return tuple(instances), Selector(**selection)
+
+
+def _called(value: Any) -> str:
+    is_class = isinstance(value, type) and issubclass(value, Fault)
+    return f"; did you mean {value.__name__}()?" if is_class else ""
 
 
 def _named(before: list[Fault]) -> str:

@@ -22,7 +22,7 @@ from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, header_lines
 from wove_http_dev.runs.retention import Retention
-from wove_http_dev.runs.task_names import matches_task, tasks_seen
+from wove_http_dev.runs.task_names import check_task, matches_task, tasks_seen
 from wove_http_dev.secret import is_private, replace_cut_secrets, written_forms
 
 COUNT_LIMIT = 10_000
@@ -415,8 +415,8 @@ class Journal:
         """
         if state not in STATES:
             raise UsageError(f"state must be one of {', '.join(STATES)}, not {state!r}")
-        if task is not None and not isinstance(task, str):
-            raise UsageError(f"task must be a name or a glob, not {task!r}")
+        if task is not None:
+            check_task(task)
         check_wait("count", count, timeout)
 
         def found() -> list[Run]:

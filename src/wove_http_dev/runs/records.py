@@ -18,7 +18,7 @@ from wove_http_dev.runs.drawn import Drawn, faults_text
 from wove_http_dev.runs.forwarding import ABANDONED, UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
-from wove_http_dev.runs.task_names import matches_task, tasks_seen
+from wove_http_dev.runs.task_names import check_task, matches_task, tasks_seen
 
 _SHOWN_RUNS = 100
 """Runs that the ``repr`` of a log lists."""
@@ -416,7 +416,14 @@ class RunLog(Sequence[Run]):
             return RunLog(found, "" if found else f"no run of {index!r}; {tasks_seen(index, seen)}")
         if isinstance(index, slice):
             return RunLog(self._runs[index])
-        return self._runs[index]
+        try:
+            return self._runs[index]
+        except TypeError:
+            check_task(index)
+            raise
+        except IndexError:
+            there = f"it has {len(self)}" if self._runs else self._missing
+            raise IndexError(f"no run {index} in this list: {there}") from None
 
     @property
     def first(self) -> Run:

@@ -15,11 +15,20 @@ NAME_LIMIT = 200
 """Characters of a name that a message shows."""
 
 
+def check_task(task: object) -> None:
+    """Raise :class:`UsageError` for a ``task`` that is not the name of one, or a glob of names: of
+    a function it says its name."""
+    if isinstance(task, str) and task:
+        return
+    name = getattr(task, "__name__", None)
+    advice = f"; did you mean {name!r}?" if isinstance(name, str) else ""
+    raise UsageError(printable(f"task must be a name or a glob, not {task!r}{advice}"))
+
+
 def check_matching(task: str, unused_ok: bool) -> None:
     """Raise :class:`UsageError` for a ``task`` that can match no run, or an ``unused_ok`` that is
     neither true nor false: a text such as ``"no"`` would count as true."""
-    if not isinstance(task, str) or not task:
-        raise UsageError(f"task must be a name or a glob, not {task!r}")
+    check_task(task)
     if not isinstance(unused_ok, bool):
         raise UsageError(f"unused_ok takes true or false, not {unused_ok!r}")
 
