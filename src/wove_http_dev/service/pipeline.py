@@ -23,6 +23,7 @@ from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.runs.holds import Gates
 from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
 from wove_http_dev.runs.once import FirstOutcomes
+from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.runs.runner import Forwarder, Runner
 from wove_http_dev.runs.steps import Steps
@@ -243,18 +244,7 @@ class Pipeline:
         if isinstance(self.runner, Forwarder):
             self.runner.refuse_loop(request)  # its run_id is still running here
             forwarded = ForwardedCommand(request, command, exchange.upstream)
-        run = Run(
-            command.run_id,
-            command.task_id,
-            delivery=command.delivery,
-            initial_value=command.initial_value,
-            args_pickle=command.args_pickle,
-            callable_pickle=command.callable_pickle if self.journal.inspected else None,
-            received=exchange.received,
-            exchange_number=exchange.number,
-        )
-        run.faults, run.drawn = exchange.faults, exchange.drawn
-        exchange.initial_value = run.initial_value
+        run = self._new_run(command, exchange)
         execution = Execution(execution_name(run), kills=self.runner.kills)
         self.active.add(run, execution, life)
         self.journal.add_run(run)
@@ -277,6 +267,28 @@ class Pipeline:
             self.journal.finish(run, outcome)
         if forwarded is not None:
             note_upstream(exchange)
+        return self._run_reply(command, plan, exchange, stage, outcome)
+
+    def _new_run(self, command: RunTask, exchange: Exchange) -> Run:
+        run = Run(
+            command.run_id,
+            command.task_id,
+            delivery=command.delivery,
+            initial_value=command.initial_value,
+            args_pickle=command.args_pickle,
+            callable_pickle=command.callable_pickle if self.journal.inspected else None,
+            received=exchange.received,
+            exchange_number=exchange.number,
+        )
+        run.faults, run.drawn = exchange.faults, exchange.drawn
+        exchange.initial_value = run.initial_value
+        return run
+
+    def _run_reply(
+        self, command: RunTask, plan: Plan, exchange: Exchange, stage: RunStage, outcome: Outcome
+    ) -> Reply:
+        """Return the reply to a run that ended with ``outcome``: with the event frames of a stub,
+        of upstream or of this worker, as a fault of the stage ``events`` changes them."""
         answer = upstream_answer(command, outcome) if stage.stub_events is None else None
         if answer is not None and answer.events is None:
             return answer.reply()
@@ -285,7 +297,7 @@ class Pipeline:
             events = outcome_events(command, outcome)
         hit = plan.hit("events")
         if hit is not None:
-            events_stage = EventsStage(run, outcome, self.journal.beside, hit.wait)
+            events_stage = EventsStage(stage.run, outcome, self.journal.beside, hit.wait)
             events = hit.fault.on_events([dict(event) for event in events], events_stage)
         return events_reply(events, exchange, answer, self.response_shape)
 
