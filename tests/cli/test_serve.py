@@ -294,7 +294,7 @@ def steered(make_worker: MakeWorker) -> tuple[Control, list[tuple[str, str]]]:
     control = Control(worker)
     entries = ServeLog(
         lambda entry: logged.append((entry["event"], entry.get("call", ""))),
-        clean=worker.journal.clean,
+        clean=worker.journal.redaction.clean,
     )
     _log_changes(control, entries)
     return control, logged
@@ -322,7 +322,7 @@ def test_other_listeners_are_kept(make_worker: MakeWorker) -> None:
     control = Control(worker)
     control.on_change = lambda: told.append("change")
     control.on_reset = lambda: told.append("reset")
-    _log_changes(control, ServeLog(lambda entry: None, clean=worker.journal.clean))
+    _log_changes(control, ServeLog(lambda entry: None, clean=worker.journal.redaction.clean))
     control.hold("render")
     control.reset()
     assert told == ["change", "reset"]

@@ -22,7 +22,9 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
         self.journal = Journal(secrets=[SECRET], clock=lambda: NOW)
-        self.log = ServeLog(self.entries.append, clean=self.journal.clean, clock=lambda: NOW)
+        self.log = ServeLog(
+            self.entries.append, clean=self.journal.redaction.clean, clock=lambda: NOW
+        )
         self.journal.observe(self.log)
 
     @property

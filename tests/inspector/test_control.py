@@ -28,7 +28,7 @@ from tests.support import (
 from wove_http_dev.faults import FAULTS
 from wove_http_dev.inspector import control
 from wove_http_dev.runs.forwarding import UpstreamLeg
-from wove_http_dev.runs.journal import REDACTED
+from wove_http_dev.runs.redaction import REDACTED
 from wove_http_dev.worker import HttpWorker
 
 

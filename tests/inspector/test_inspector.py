@@ -279,7 +279,7 @@ class TestMemory:
             inspector(worker) as served,
             socket.create_connection(("127.0.0.1", served.port), TIMEOUT) as stream,
         ):
-            worker.journal.observe(ServeLog(lambda _: None, clean=worker.journal.clean))
+            worker.journal.observe(ServeLog(lambda _: None, clean=worker.journal.redaction.clean))
             stream.sendall((REQUEST % served.port).encode())
             stream.recv(1, socket.MSG_PEEK)
             yield Calls(worker, served.port)

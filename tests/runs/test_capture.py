@@ -39,7 +39,7 @@ AROUND_THE_CUTS = (0, KEPT // 2 - 3, LIMIT // 2 - 4, KEPT - 4, 10**6)
 @pytest.fixture
 def capture(journal: Journal) -> Capture:
     """What one run has written, with a secret to be redacted."""
-    return Capture(journal.redact)
+    return Capture(journal.redaction.redact)
 
 
 class TestText:
@@ -96,7 +96,7 @@ class TestText:
         """No part of a secret is shown, wherever the text is cut."""
         shown = {}
         for before, after in itertools.product(AROUND_THE_CUTS, repeat=2):
-            capture = Capture(journal.redact)
+            capture = Capture(journal.redaction.redact)
             capture.write(f"{filler * before}{SECRET}{filler * after}".encode())
             text = capture.text()
             shown[before, after] = SECRET[:4] in text or SECRET[-4:] in text

@@ -245,7 +245,7 @@ class TestSecret:
     )
     def test_redacted(self, journal: Journal, value: Any) -> None:
         """No part of the secret is in a text."""
-        assert SECRET[:5] not in value_text(value, journal.clean)
+        assert SECRET[:5] not in value_text(value, journal.redaction.clean)
 
     @pytest.mark.parametrize(
         "values",
@@ -258,11 +258,13 @@ class TestSecret:
     )
     def test_cut(self, journal: Journal, values: list[Any]) -> None:
         """No part of the secret is in a text that is cut, wherever that is."""
-        assert not [value for value in values if SECRET[:5] in value_text(value, journal.clean)]
+        assert not [
+            value for value in values if SECRET[:5] in value_text(value, journal.redaction.clean)
+        ]
 
     def test_name(self, journal: Journal) -> None:
         """The secret is not shown as the name of an argument."""
-        assert arguments_text({SECRET: 1}, journal.clean) == "[redacted]=1"
+        assert arguments_text({SECRET: 1}, journal.redaction.clean) == "[redacted]=1"
 
 
 class TestArguments:

@@ -1,33 +1,22 @@
-"""The journal: what it keeps and redacts, and how to wait for it."""
+"""The journal: what it keeps, and how to wait for it."""
 
 from __future__ import annotations
 
 import gc
-import json
 import threading
-import urllib.parse
 import weakref
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.run_records import FAILED, SECRET, finished_run, make_run, returned
+from tests.run_records import FAILED, finished_run, make_run, returned
 from wove_http_dev.errors import UsageError, WaitTimeoutError
-from wove_http_dev.protocol.headers import Headers
-from wove_http_dev.runs.journal import NAME_LIMIT, REDACTED, TEXT_LIMIT, Journal
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.outcome import CANCELLED, Outcome
 from wove_http_dev.runs.records import STATES, Exchange
 
 TIMEOUT = 10.0
-
-
-def recorded(journal: Journal, name: str, value: str) -> str:
-    """The value of one header as ``journal`` records it."""
-    exchange = journal.open()
-    journal.record_headers(exchange, [(name, value)])
-    return exchange.headers[0][1]
 
 
 class TestAnswered:
@@ -179,57 +168,6 @@ class TestExchanges:
         exchange.internal_error = True
         journal.close(exchange)
         assert journal.violations == [exchange]
-
-
-class TestRedaction:
-    """Values that the journal does not record."""
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "Authorization",
-            "authorization",
-            "Proxy-Authorization",
-            "Cookie",
-            "Set-Cookie",
-            "X-Api-Key",
-            "X-Auth-Token",
-            "X-Password",
-            "Client-Secret",
-        ],
-    )
-    def test_private_header(self, journal: Journal, name: str) -> None:
-        """The value of a header that carries credentials is not kept."""
-        assert recorded(journal, name, "value") == REDACTED
-
-    def test_secret_in_any_header(self, journal: Journal) -> None:
-        """A value that contains the secret is not recorded, in any header."""
-        assert recorded(journal, "X-Anything", f"a{SECRET}b") == REDACTED
-
-    @pytest.mark.parametrize("before", [0, NAME_LIMIT - 5])
-    def test_secret_in_a_name(self, journal: Journal, before: int) -> None:
-        """Nothing of the secret is recorded where it is in the name of a header, at the end of what
-        is kept of the name too."""
-        exchange = journal.open()
-        journal.record_headers(exchange, [("x" * before + SECRET, "value")])
-        assert SECRET[:5] not in exchange.head
-
-    @pytest.mark.parametrize("write", [repr, urllib.parse.quote, json.dumps])
-    def test_escaped_secret(self, write: Callable[[str], str]) -> None:
-        """A secret is redacted as well where it is escaped."""
-        secret = 'back\\slash and quote"'
-        assert "slash" not in Journal(secrets=[secret]).clean(f"a {write(secret)} b")
-
-    @pytest.mark.parametrize("name", ["Host", "Content-Type", "X-Wove-Key", "X-Wove-Nonce"])
-    def test_ordinary_header(self, journal: Journal, name: str) -> None:
-        """The value of an ordinary header is kept."""
-        assert recorded(journal, name, "value") == "value"
-
-    def test_name_is_kept(self, journal: Journal) -> None:
-        """The name of a redacted header is kept."""
-        exchange = journal.open()
-        journal.record_headers(exchange, [("Authorization", "Bearer x")])
-        assert exchange.headers[0][0] == "Authorization"
 
 
 class TestStates:
@@ -595,22 +533,6 @@ def test_many_threads(journal: Journal, pool: ThreadPoolExecutor) -> None:
 
     list(pool.map(write, range(8)))
     assert sorted(exchange.number for exchange in journal.exchanges) == list(range(1, 801))
-
-
-LONG = "A" * 100_000
-
-
-def test_a_long_header_is_clipped() -> None:
-    """The journal clips a header's value to ``TEXT_LIMIT`` characters."""
-    journal = Journal()
-    exchange = journal.open()
-    journal.record_headers(exchange, list(Headers([("X-Long", LONG)])))
-    assert len(exchange.headers[0][1]) == TEXT_LIMIT
-
-
-def test_header_with_a_long_name() -> None:
-    """Of a header with a long name neither the whole name nor the value is stored."""
-    assert recorded(Journal(), LONG, "value") == REDACTED
 
 
 def test_settle_waits_for_a_reply_that_is_being_written(

@@ -234,7 +234,7 @@ class TestPayloads:
         """Over the byte limit the oldest run's output is dropped."""
         journal = Journal(byte_limit=LARGE + 10_000)
         old = make_run()
-        old._capture = Capture(journal.redact)
+        old._capture = Capture(journal.redaction.redact)
         old._capture.write(b"x" * 20_000)
         journal.add_run(old)
         journal.update_run(old)

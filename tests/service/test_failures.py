@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from wove_http_dev.errors import NoCertificateError, NoThreadError
-from wove_http_dev.runs.journal import REDACTED, Journal
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import CODES
+from wove_http_dev.runs.redaction import REDACTED
 from wove_http_dev.service.failures import failure_code, record_failure
 
 

@@ -133,7 +133,7 @@ def _logged_worker(
     """Return a worker, which is not started, and its log, which gives each entry to ``write``."""
     before_run = None if reloader is None else reloader.refresh
     worker = HttpWorker(ca=ca, before_run=before_run, inspected=True, **words)
-    entries = ServeLog(write, clean=worker.journal.clean)
+    entries = ServeLog(write, clean=worker.journal.redaction.clean)
     worker.journal.observe(entries)
     if reloader is not None:
         reloader.on_change = entries.reloaded

@@ -29,7 +29,7 @@ _EVENTS = 20
 class ServeLog(JournalObserver):
     """Gives ``write`` an entry for each thing that is logged.
 
-    ``clean`` redacts secrets and shortens a text to a number of characters (``Journal.clean``);
+    ``clean`` redacts secrets and shortens a text to a number of characters (``Redaction.clean``);
     ``clock`` returns seconds since the epoch.
     """
 

@@ -73,7 +73,7 @@ def _failed(journal: Journal) -> list[str]:
     for (_, traceback), runs in list(alike.items())[:SHOWN]:
         others = len(runs) - 1
         more = f" (and {others} more run{'s' * (others > 1)})" if others else ""
-        message = printable(journal.clean(runs[0].error_text or "", _MESSAGE_LIMIT))
+        message = printable(journal.redaction.clean(runs[0].error_text or "", _MESSAGE_LIMIT))
         lines.append(f"{_named(runs[0])} failed{more}: {message}")
         lines += _indented(journal, traceback)
     return [*lines, *_rest(len(alike) - SHOWN, "failed tasks")]
@@ -198,5 +198,5 @@ def _name(task_id: str, run_id: str) -> str:
 
 
 def _indented(journal: Journal, text: str) -> list[str]:
-    lines = cut_middle(journal.clean(text, TRACEBACK_LIMIT), _TEXT_LIMIT).splitlines()
+    lines = cut_middle(journal.redaction.clean(text, TRACEBACK_LIMIT), _TEXT_LIMIT).splitlines()
     return [f"    {printable(line)}" for line in lines]

@@ -161,7 +161,7 @@ class Control:
         key = run.delivery.get("delivery_idempotency_key")
         return {
             **shown,
-            "delivery_key": None if key is None else self._state.journal.clean(str(key)),
+            "delivery_key": None if key is None else self._state.journal.redaction.clean(str(key)),
             "stack": self._stack(run),
             "upstream": self._forwarded(run),
             "pytest": self._pytest(run),
@@ -182,7 +182,7 @@ class Control:
         if run.state not in ("received", "running"):
             return None
         stack = self._worker._host.stack(run.run_id)
-        return self._state.journal.clean(stack, TRACEBACK_LIMIT) or None
+        return self._state.journal.redaction.clean(stack, TRACEBACK_LIMIT) or None
 
     def _pytest(self, run: Run) -> str | None:
         """Return the source of a test in which the worker answers as in ``run``; ``None`` unless

@@ -98,7 +98,7 @@ class RunDisplay:
 
     def _capture(self) -> Capture:
         if self._run._capture is None:  # a fault may run the body again
-            self._run._capture = Capture(self._journal.redact)
+            self._run._capture = Capture(self._journal.redaction.redact)
         return self._run._capture
 
     def body_ended(self) -> None:
@@ -111,23 +111,23 @@ class RunDisplay:
 
     def show_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Set the text of the arguments, before the body can change them."""
-        self._run.args_text = arguments_text(arguments, self._journal.clean)
+        self._run.args_text = arguments_text(arguments, self._journal.redaction.clean)
         self._journal.announce_run(self._run)
 
     def result(self, value: Any) -> str:
         """Return the text of the result."""
-        return value_text(value, self._journal.clean)
+        return value_text(value, self._journal.redaction.clean)
 
     # For a body in another process, where its texts were made without redaction
 
     def show_arguments_text(self, text: str) -> None:
         """Set the text of the arguments."""
-        self._run.args_text = self._journal.redact_cut(text)
+        self._run.args_text = self._journal.redaction.redact_cut(text)
         self._journal.announce_run(self._run)
 
     def result_text(self, text: str | None) -> str | None:
         """Return the text of the result ``text`` without secrets."""
-        return None if text is None else self._journal.redact_cut(text)
+        return None if text is None else self._journal.redaction.redact_cut(text)
 
     def logged(self, data: bytes) -> None:
         """Keep a log record that was not written to a stream."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from wove_http_dev.errors import UsageError, WaitTimeoutError
@@ -20,10 +19,10 @@ from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import print_traceback
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
-from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog, header_lines
+from wove_http_dev.runs.records import FINISHED, STATES, Exchange, Run, RunLog
+from wove_http_dev.runs.redaction import Redaction
 from wove_http_dev.runs.retention import Retention
 from wove_http_dev.runs.task_names import check_task, matches_task, tasks_seen
-from wove_http_dev.secret import is_private, replace_cut_secrets, written_forms
 
 COUNT_LIMIT = 10_000
 """Exchanges that a journal keeps, and as many runs."""
@@ -32,12 +31,6 @@ BYTE_LIMIT = 64 * 2**20
 _KIND_STATE = {"result": "succeeded", "error": "failed", "cancelled": "cancelled"}
 FEED_PAUSE = 0.02
 """Seconds between two calls of ``Journal.feed`` during a wait."""
-REDACTED = "[redacted]"
-TEXT_LIMIT = 1000
-"""Characters stored of a header, a target, a reason, or a name in a refused body."""
-HEADERS_KEPT = 64
-NAME_LIMIT = 100
-"""Characters stored of a header's name; the value of a header with a longer one is not stored."""
 _DONE = {
     "received": "arrived",
     "held": "was held",
@@ -65,8 +58,8 @@ class Journal:
     ) -> None:
         self.inspected = inspected
         self._clock = clock
-        self._secrets = tuple(secret for secret in secrets if secret)
-        self._written = [form for secret in self._secrets for form in written_forms(secret)]
+        self.redaction = Redaction(secrets)
+        """Redacts and shortens texts before they are stored."""
         self._lock = threading.RLock()  # entered by itself: through the condition takes longer
         self._changed = threading.Condition(self._lock)
         self._kept = Retention(count=count_limit, byte_limit=byte_limit)
@@ -107,7 +100,7 @@ class Journal:
         print_traceback()
         exchange = self._new_exchange("connection")
         text = f"an observer of the journal failed: {type(exc).__name__}: {message_of(exc)}"
-        exchange.error, exchange.code = self.clean(text), "internal-error"
+        exchange.error, exchange.code = self.redaction.clean(text), "internal-error"
         exchange.internal_error, exchange.duration = True, 0.0
         self._count_again(exchange)
         for observer in self._observers:
@@ -128,43 +121,6 @@ class Journal:
         for observer in self._observers:
             self._tell(observer.exchange_opened, exchange)
         return exchange
-
-    def record_headers(self, exchange: Exchange, headers: Iterable[tuple[str, str]]) -> None:
-        """Store the first :data:`HEADERS_KEPT` headers on ``exchange``, credentials redacted."""
-        kept = list(islice(headers, HEADERS_KEPT))
-        head = header_lines(kept)
-        names = [name for name, _ in kept]
-        # Of all at once, and only for a short head: is_private() remembers what it was asked for.
-        if (
-            len(head) > TEXT_LIMIT
-            or max(map(len, names), default=0) > NAME_LIMIT
-            or is_private("\n".join(names))
-            or self.redact(head) != head
-        ):
-            head = header_lines([self._redact(name, value) for name, value in kept])
-        exchange.head = head
-
-    def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
-        """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a
-        refused client cannot fill memory and logs."""
-        text = self.redact(text[: limit + 4096])  # to search all of it would be slow
-        return text if len(text) <= limit else text[:limit] + "…"
-
-    def redact(self, text: str) -> str:
-        """Return ``text`` with secrets redacted."""
-        for form in self._written:
-            text = text.replace(form, REDACTED)
-        return text
-
-    def redact_cut(self, text: str) -> str:
-        """Return ``text``, parts of which end in ``…`` because they were cut elsewhere, with
-        secrets redacted, and the beginnings of secrets that were cut."""
-        return replace_cut_secrets(self.redact(text), self._secrets, REDACTED)
-
-    def _redact(self, name: str, value: str) -> tuple[str, str]:
-        private = len(name) > NAME_LIMIT or is_private(name) or self.redact(value) != value
-        name = self.clean(name, NAME_LIMIT)
-        return name, REDACTED if private else value[:TEXT_LIMIT]
 
     def announce(self, exchange: Exchange) -> None:
         """Tell the observers that ``exchange`` has a run, or is to cancel one."""

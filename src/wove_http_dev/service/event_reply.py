@@ -10,9 +10,9 @@ from wove_http_dev.protocol import frames
 from wove_http_dev.protocol.frames import Event, RunTask
 from wove_http_dev.protocol.messages import Reply, json_reply
 from wove_http_dev.runs.forwarding import UpstreamAnswer
-from wove_http_dev.runs.journal import TEXT_LIMIT
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.redaction import TEXT_LIMIT
 
 EVENTS_KEPT = 1000
 """Event types of one reply that the journal stores."""

@@ -42,12 +42,12 @@ def record_failure(
     entry = exchange if exchange is not None else journal.open("connection")
     if exchange is None:
         entry.faults, entry.drawn = plan.names, plan.drawn
-    entry.error = journal.clean(_describe(exc))
+    entry.error = journal.redaction.clean(_describe(exc))
     entry.code = failure_code(exc)
     entry.internal_error = True
     text = f"wove-http-dev: the worker service failed ({entry.code}): {printable(entry.error)}\n"
     if entry.code == "internal-error":
-        text += printable(journal.clean(traceback_of(exc), TRACEBACK_LIMIT), keep="\n")
+        text += printable(journal.redaction.clean(traceback_of(exc), TRACEBACK_LIMIT), keep="\n")
     to_stderr(text)
     if exchange is None:
         journal.close(entry)

@@ -77,7 +77,7 @@ class HostState:
     """Puts the current names and paths in force."""
 
     def __post_init__(self) -> None:
-        self.faults.clean = lambda text: self.journal.clean(text, CLAIM_LIMIT)
+        self.faults.clean = lambda text: self.journal.redaction.clean(text, CLAIM_LIMIT)
 
     def watch(self, apply_state: Callable[[], None]) -> None:
         """Call ``apply_state`` whenever gates, stubs, faults, names or paths change."""

@@ -21,10 +21,11 @@ from wove_http_dev.protocol.messages import Reply, Request, json_reply
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.forwarding import ForwardedCommand
 from wove_http_dev.runs.holds import Gates
-from wove_http_dev.runs.journal import TEXT_LIMIT, Journal
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.once import FirstOutcomes
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
+from wove_http_dev.runs.redaction import TEXT_LIMIT
 from wove_http_dev.runs.runner import Forwarder, Runner
 from wove_http_dev.runs.steps import Steps
 from wove_http_dev.runs.stubs import Stubs
@@ -113,9 +114,10 @@ class Pipeline:
         life = self.active.life
         exchange = self.journal.open()
         claim = Claim(request.body)
-        exchange.method, exchange.target = request.method, self.journal.clean(request.target)
+        exchange.method = request.method
+        exchange.target = self.journal.redaction.clean(request.target)
         exchange.body_size = len(request.body)
-        self.journal.record_headers(exchange, request.headers)
+        exchange.head = self.journal.redaction.head(request.headers)
         plan = NO_PLAN
         try:
             if refusal is None:
@@ -150,7 +152,7 @@ class Pipeline:
     def _refusal(
         self, exchange: Exchange, status: int, reason: str, code: str, **headers: str
     ) -> Reply:
-        exchange.refusal, exchange.code = self.journal.clean(reason), code
+        exchange.refusal, exchange.code = self.journal.redaction.clean(reason), code
         return json_reply(status, {"error": exchange.refusal, "code": code}, **headers)
 
     def _replied(
@@ -196,7 +198,7 @@ class Pipeline:
             reason = "only POST is served here"
             return self._refusal(exchange, 405, reason, "wrong-method", allow="POST")
         command = claim.decode()
-        clean = self.journal.clean
+        clean = self.journal.redaction.clean
         exchange.run_id = clean(command.run_id)
         exchange.task_id = command.task_id and clean(command.task_id)
         if isinstance(command, CancelTask):
@@ -209,7 +211,7 @@ class Pipeline:
         self, request: Request, claim: Claim, verdict: Verdict, exchange: Exchange
     ) -> Reply:
         self._record_verdict(request, verdict, exchange)
-        clean = self.journal.clean
+        clean = self.journal.redaction.clean
         exchange.refusal = clean(verdict.reason)
         exchange.code = verdict.code or "refused-by-fault"  # the verdict of a custom fault
         exchange.frame_type = claim.type and clean(claim.type, 200)
@@ -228,11 +230,11 @@ class Pipeline:
         if (
             exchange.target != request.target
             or len(reason) > TEXT_LIMIT
-            or self.journal.redact(quoted) != quoted
+            or self.journal.redaction.redact(quoted) != quoted
         ):
             # A secret, or what is too long, is where the verdict quotes it: in the target, a key
             # or a nonce.
-            reason = self.journal.clean(reason)
+            reason = self.journal.redaction.clean(reason)
             exchange.verdict = replace(
                 verdict, reason=reason, passed=(), hint=None, would_match=None
             )

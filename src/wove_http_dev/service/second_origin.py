@@ -119,9 +119,10 @@ class SecondOrigin:
     ) -> Steps[_FixedReply]:
         """Record the request, and reply with a result for the run that the URL's query names."""
         exchange = self._journal.open()
-        exchange.method, exchange.target = request.method, self._journal.clean(request.target)
+        exchange.method = request.method
+        exchange.target = self._journal.redaction.clean(request.target)
         exchange.body_size = len(request.body)
-        self._journal.record_headers(exchange, request.headers)
+        exchange.head = self._journal.redaction.head(request.headers)
         exchange.status = 200
         path, _, query = request.target.partition("?")
         for injection, own in list(self._paths.items()):

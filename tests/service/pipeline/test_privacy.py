@@ -15,7 +15,7 @@ from tests.support import (
     signed_bytes,
     signed_request,
 )
-from wove_http_dev.runs.journal import TEXT_LIMIT
+from wove_http_dev.runs.redaction import TEXT_LIMIT
 from wove_http_dev.worker import HttpWorker
 
 LONG = "A" * 100_000
