@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("exception_text", "first_certificate", "hosts", "spelling", "start_child"),
     ("printable", "shell"),
     ("descriptors", "errors", "forks", "secret"),
-    ("platforms", "ca_bundle", "call_site", "given_secrets", "user_errors"),
+    ("argument_checks", "platforms", "ca_bundle", "call_site", "given_secrets", "user_errors"),
     ("fields", "private_files", "option_urls"),
     ("option_checks",),
     ("options", "worker_options", "reports"),

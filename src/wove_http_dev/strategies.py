@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wove_http_dev.argument_checks import check_count
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults import FAULTS, Fault, Worker
 from wove_http_dev.faults.text import expand_marker_words, parse_fault, without
@@ -74,8 +75,7 @@ def schedules(
         raise UsageError(f"tasks takes a list of names: tasks=[{tasks!r}]")
     for task in tasks:
         check_matching(task, False)
-    if type(most) is not int or most < 0:
-        raise UsageError(f"most must be a number of injections, 0 or more, not {most!r}")
+    check_count("most", most, "injections", least=0)
     entries = [_entry(choice, tasks) for choice in _chosen(words, exclude)]
     return _schedule(st.lists(st.one_of(entries), max_size=most))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+from wove_http_dev.argument_checks import check_count
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import Fault, Worker
@@ -130,8 +131,8 @@ class WorkerSide(ClientSide):
         Each start of the body counts, and each answer of a stub. The message has the tasks seen
         and the journal. Raises :class:`UsageError` for an argument of another kind.
         """
-        if times is not None and (type(times) is not int or times < 0):
-            raise UsageError(f"times must be a number of runs, 0 or more, not {times!r}")
+        if times is not None:
+            check_count("times", times, "runs", least=0)
         count = self._ran(task)
         if count if times is None else count == times:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,12 @@ class TestOrder:
         ):
             convert_with(fail, ["a", "b", "c"])
         assert order.completed[0] == 1  # another may come before the weave has ended
+
+    def test_without_a_limit(self, wove_http_worker: HttpWorker) -> None:
+        """An infinite time limit is allowed."""
+        with wove_http_worker.order("render", (1, 0), timeout=math.inf):
+            convert([0, 1])
+        assert BODIES == [1, 0]
 
     def test_results(self, wove_http_worker: HttpWorker) -> None:
         """The results are those of the items, in the order of the items."""

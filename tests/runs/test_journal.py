@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -483,6 +484,25 @@ class TestWaiting:
         assert waiting.wait(TIMEOUT)
         journal.add_run(make_run())
         assert waiter.result(TIMEOUT) is None
+
+    def test_without_a_limit(self, journal: Journal, pool: ThreadPoolExecutor) -> None:
+        """An infinite time limit is allowed."""
+        waiting = threading.Event()
+
+        def arrived() -> bool:
+            waiting.set()
+            return len(journal.runs) == 1
+
+        waiter = pool.submit(journal.wait, arrived, math.inf, "a run")
+        assert waiting.wait(TIMEOUT)
+        journal.add_run(make_run())
+        assert waiter.result(TIMEOUT) is None
+
+    @pytest.mark.parametrize("task", ["", 7])
+    def test_what_is_no_task(self, journal: Journal, task: Any) -> None:
+        """A task that can match no run is an error at once."""
+        with pytest.raises(UsageError, match="task must be a name or a glob"):
+            journal.wait_for_runs(task, "received", 1, 0.0)
 
     def test_woken_by_an_exchange(self, journal: Journal, pool: ThreadPoolExecutor) -> None:
         """A wait ends when an exchange closes."""

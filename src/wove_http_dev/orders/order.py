@@ -15,12 +15,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from wove_http_dev.argument_checks import check_count, check_seconds
 from wove_http_dev.client import executor_frames
 from wove_http_dev.client.executor_frames import FrameListener
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.orders.choice import chosen_orders
 from wove_http_dev.runs.holds import Gate
-from wove_http_dev.runs.journal import check_wait
 from wove_http_dev.runs.task_names import matches_task, tasks_seen
 from wove_http_dev.service.host import HostState
 
@@ -72,7 +72,7 @@ class Order(FrameListener):
         indices: Sequence[int] | None,
         timeout: float,
     ) -> None:
-        check_wait("order", 1, timeout)
+        check_seconds("timeout", timeout)
         if indices is not None and not _is_permutation(indices):
             raise UsageError(
                 f"an order has the numbers 0 to n - 1, each once, as (2, 0, 1), not {indices!r}"
@@ -83,7 +83,7 @@ class Order(FrameListener):
         """The runs that have completed, in this order."""
         self._state = state
         self._urls = list(urls)
-        self._timeout = timeout
+        self._timeout = min(timeout, threading.TIMEOUT_MAX)
         self._items: list[_Item] = []
         self._foreign = 0
         """Runs that no weave of this process has sent."""
@@ -333,9 +333,9 @@ def orders(
     Raises :class:`UsageError` if the block of an order was not entered before the next is asked
     for, and for a ``limit`` or ``at_once`` below 1.
     """
-    for name, value in (("limit", limit), ("at_once", at_once)):
-        if value is not None and (type(value) is not int or value < 1):
-            raise UsageError(f"{name} must be a whole number, 1 or more, not {value!r}")
+    check_count("limit", limit, "orders")
+    if at_once is not None:
+        check_count("at_once", at_once, "requests")
     return _orders(make, limit, at_once or requests_at_once(), seed)
 
 

@@ -10,16 +10,12 @@ from collections.abc import Callable, Coroutine, Iterable
 from types import CoroutineType
 from typing import Any, cast
 
+from wove_http_dev.argument_checks import check_count, check_seconds
 from wove_http_dev.call_site import call_site
-from wove_http_dev.errors import (
-    UsageError,
-    WaitTimeoutError,
-    WoveHttpDevError,
-    cannot_travel,
-)
+from wove_http_dev.errors import WaitTimeoutError, WoveHttpDevError, cannot_travel
 from wove_http_dev.printable import shortened
 from wove_http_dev.runs.execution import Execution
-from wove_http_dev.runs.journal import Journal, check_wait
+from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.records import Run
 from wove_http_dev.runs.task_names import check_matching, matches_task
 
@@ -44,10 +40,8 @@ class Gate:
         unused_ok: bool = False,
     ) -> None:
         check_matching("*" if task is None else task, unused_ok)
-        if release_when is not None and (type(release_when) is not int or release_when < 1):
-            raise UsageError(
-                f"release_when must be a number of runs, 1 or more, not {release_when!r}"
-            )
+        if release_when is not None:
+            check_count("release_when", release_when, "runs")
         self.task = task
         self.unused_ok = unused_ok
         """Whether strict mode accepts that no run matches."""
@@ -91,7 +85,8 @@ class Gate:
         return self._wait_arrived(n, timeout, hint=_blocks_a_loop())
 
     def _wait_arrived(self, n: int, timeout: float, *, hint: str = "") -> list[Run]:
-        check_wait("n", n, timeout)
+        check_count("n", n, "runs")
+        check_seconds("timeout", timeout)
         if self._journal.wait_on(self._changed, lambda: self._count >= n, timeout):
             return self.runs
         done = "arrived at the gate"

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from wove_http_dev.argument_checks import check_count, check_seconds
 from wove_http_dev.errors import UsageError, WaitTimeoutError
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.printable import print_traceback
@@ -348,6 +349,7 @@ class Journal:
     ) -> bool:
         """Block until ``condition()`` is true, for at most ``timeout`` seconds; return whether it
         is. ``changed`` is notified when it can have become true."""
+        timeout = min(timeout, threading.TIMEOUT_MAX)  # infinity is allowed
         if self.feed is None:
             with changed:
                 return changed.wait_for(condition, timeout)
@@ -373,7 +375,8 @@ class Journal:
             raise UsageError(f"state must be one of {', '.join(STATES)}, not {state!r}")
         if task is not None:
             check_task(task)
-        check_wait("count", count, timeout)
+        check_count("count", count, "runs")
+        check_seconds("timeout", timeout)
 
         def found() -> list[Run]:
             return [
@@ -412,11 +415,3 @@ class Journal:
 def _elapsed() -> float:
     """Return seconds of a clock that no test replaces, as freezegun does those of ``time``."""
     return os.times().elapsed
-
-
-def check_wait(name: str, count: int, timeout: float) -> None:
-    """Raise :class:`UsageError` for a ``count`` below 1 or a ``timeout`` (seconds) below 0."""
-    if type(count) is not int or count < 1:
-        raise UsageError(f"{name} must be a number of runs, 1 or more, not {count!r}")
-    if type(timeout) not in (int, float) or not timeout >= 0:
-        raise UsageError(f"timeout must be a number of seconds, 0 or more, not {timeout!r}")
