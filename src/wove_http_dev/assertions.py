@@ -6,15 +6,16 @@ import importlib.metadata
 import reprlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, NoReturn
 
+from wove_http_dev.argument_checks import check_count, check_seconds
 from wove_http_dev.call_site import at, call_site
 from wove_http_dev.client_side import ClientSide
 from wove_http_dev.errors import UsageError
 from wove_http_dev.exception_text import message_of
-from wove_http_dev.runs.records import Exchange
+from wove_http_dev.runs.records import Exchange, Run
 from wove_http_dev.weave_outcome import wove_errors
 from wove_http_dev.worker import HttpWorker
 
@@ -43,9 +44,9 @@ def assert_contained(
     The block must end within ``within`` seconds, with a result or with one of Wove's errors
     (``EnvironmentExecutionError``, ``DeliveryTimeoutError``, ``DeliveryOrphanedError``), which is
     caught and stored as ``.error``. With ``expect="result"`` it must end without an error; with
-    ``expect=`` one or several types of exceptions, with one of those. No task may have run more
-    than ``attempts`` times with the same arguments: pass ``attempts=retries + 1`` if Wove retries;
-    equal items of a mapped task count together. No answer may have come from another server, to
+    ``expect=`` one or several types of exceptions, with one of those. In the block no task may run
+    more than ``attempts`` times with the same arguments: pass ``attempts=retries + 1`` if Wove
+    retries; equal items of a mapped task count together. No answer may come from another server, to
     which a fault redirected the client.
 
     Everything else is an ``AssertionError``: a ``CancelledError`` that escapes the weave,
@@ -74,6 +75,7 @@ def _contained(
     types, expected = _expected(expect)
     contained = Contained()
     redirected_before = _redirected(worker)
+    executions_before = {run: run.executions for run in worker.runs}
     begin = time.monotonic()
     try:
         yield contained
@@ -92,7 +94,7 @@ def _contained(
     if contained.seconds > within:
         _fail(worker, f"it took {contained.seconds:.2f} s, more than {within:g} s")
     _assert_not_redirected(worker, redirected_before)
-    _assert_executions(worker, attempts)
+    _assert_executions(worker, executions_before, attempts)
 
 
 def _check_arguments(worker: Any, within: Any, attempts: Any) -> None:
@@ -101,10 +103,8 @@ def _check_arguments(worker: Any, within: Any, attempts: Any) -> None:
             f"assert_contained takes a worker, as in assert_contained(wove_http_worker), not"
             f" {reprlib.repr(worker)}"
         )
-    if type(within) not in (int, float) or not within >= 0:
-        raise UsageError(f"within must be a number of seconds, 0 or more, not {within!r}")
-    if type(attempts) is not int or attempts < 1:
-        raise UsageError(f"attempts must be a whole number, 1 or more, not {attempts!r}")
+    check_seconds("within", within)
+    check_count("attempts", attempts, "runs")
 
 
 def _never_caught() -> tuple[type[BaseException], ...]:
@@ -145,11 +145,14 @@ def _assert_not_redirected(worker: HttpWorker, before: list[Exchange]) -> None:
             _fail(worker, "an answer came from another server, to which the client was redirected")
 
 
-def _assert_executions(worker: HttpWorker, attempts: int) -> None:
+def _assert_executions(worker: HttpWorker, before: Mapping[Run, int], attempts: int) -> None:
+    """Fail if a task was executed more than ``attempts`` times, not counting the executions
+    ``before`` the block."""
     executions: Counter[tuple[str, bytes | str | None]] = Counter()
     for run in worker.runs:
         # A worker of another process tells the arguments as text only.
-        executions[run.task_id, run.args_pickle or run.args_text] += run.executions
+        arguments = run.args_pickle or run.args_text
+        executions[run.task_id, arguments] += run.executions - before.get(run, 0)
     for (task, _), count in executions.items():
         if count > attempts:
             _fail(
