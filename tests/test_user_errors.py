@@ -16,9 +16,18 @@ from wove_http_dev.user_errors import one_line_errors
 def test_one_line_errors() -> None:
     """An exception becomes one line, without its cause."""
     with pytest.raises(UsageError) as raised, one_line_errors("cannot do it"):
-        os.environ["NOT_SET_ANYWHERE"]
+        dict[str, str]()["NOT_SET_ANYWHERE"]
     assert str(raised.value).startswith("cannot do it: KeyError: 'NOT_SET_ANYWHERE' (")
     assert raised.value.__suppress_context__
+
+
+def test_unset_variable() -> None:
+    """Of an environment variable that is not set the line says so, and what to do."""
+    with pytest.raises(UsageError) as raised, one_line_errors("cannot do it"):
+        os.environ["NOT_SET_ANYWHERE"]
+    before, _, after = str(raised.value).partition(" (tests/")
+    assert before == "cannot do it: environment variable NOT_SET_ANYWHERE is not set"
+    assert after.endswith("); export NOT_SET_ANYWHERE=…")
 
 
 def test_notes_are_left_out() -> None:

@@ -47,7 +47,8 @@ def check_runner(runner: Any, *, workers: int | None, isolated: bool) -> None:
         raise UsageError("runner 'dask' needs isolated=False: task bodies run in processes anyway")
     if workers is not None and runner not in ("processes", "dask"):
         raise UsageError(
-            "workers is the number of processes: it needs runner='processes', or 'dask'"
+            "workers is the number of processes: it needs runner='processes' (--runner processes),"
+            " or 'dask'"
         )
 
 

@@ -206,8 +206,8 @@ class Options:
         host = upstream_address(self.upstream or "").host
         if not (safe or self.insecure or Host(host).is_loopback):
             raise UsageError(
-                f"upstream {host!r} is not loopback: give it https:// and upstream_security, or set"
-                " insecure=True (--insecure)"
+                f"upstream {host!r} is not loopback: give it https:// and upstream_security"
+                " (--upstream-secret-env NAME), or set insecure=True (--insecure)"
             )
 
     @property

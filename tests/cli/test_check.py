@@ -52,8 +52,15 @@ def test_no_case() -> None:
 @pytest.mark.parametrize("flag", ["--run", "--exclude"])
 def test_a_glob_that_matches_no_case(flag: str) -> None:
     """A misspelt glob is a usage error that names it, also beside one that matches."""
-    with pytest.raises(UsageError, match=f"{flag} 'nothing' matches no case"):
+    with pytest.raises(UsageError, match=f"{flag} 'nothing' matches no case; --list shows them"):
         chosen(flag, "made-up.01", flag, "nothing")
+
+
+@pytest.mark.parametrize("flag", ["--run", "--exclude"])
+def test_a_misspelt_case(flag: str) -> None:
+    """Of a word that is almost one of the cases, the error says which was probably meant."""
+    with pytest.raises(UsageError, match=f"{flag} 'made-up.1' matches no case; did you mean 'm"):
+        chosen(flag, "made-up.1")
 
 
 @pytest.mark.parametrize("flag", ["--json", "--junit-xml"])

@@ -108,7 +108,7 @@ LEG = {"text": "upstream 200 in 4.2 ms"}
         ({}, "state      ok, 12.3 ms"),
         ({}, "arguments  n=3"),
         ({}, "result     6"),
-        ({}, "exchanges  7"),
+        ({}, "exchange   #7"),
         (FAILED, "error      ValueError: no"),
         (FAILED, "where      app.py:3 in f"),
         ({"held_by": ["hold('a')", "hold()"]}, "held by    hold('a'), hold()"),

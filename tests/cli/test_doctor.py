@@ -169,7 +169,10 @@ def test_readme(monkeypatch: pytest.MonkeyPatch) -> None:
             "ModuleNotFoundError: No module named 'nowhere' (app/settings.py, line 1)",
         ),
         ("\n\nwith:", "SyntaxError: invalid syntax (app/settings.py, line 3)"),
-        ("import os\nos.environ['NOT_SET']", "KeyError: 'NOT_SET' (app/settings.py, line 2)"),
+        (
+            "import os\nos.environ['NOT_SET']",
+            "environment variable NOT_SET is not set (app/settings.py, line 2); export NOT_SET=…",
+        ),
         ("raise SystemExit('no')", "SystemExit: no (app/settings.py, line 1)"),
         (
             "def f():\n    1 / 0\nf()",
@@ -219,7 +222,10 @@ def test_weave_in_the_body_of_the_module(monkeypatch: pytest.MonkeyPatch) -> Non
     ("arguments", "words"),
     [
         (["nowhere"], "No module named 'nowhere'"),
-        (["app/settings.py"], "is not MODULE or MODULE:FUNCTION, e.g. myapp.settings"),
+        (["app/settings.py"], "is not MODULE or MODULE:FUNCTION; did you mean app.settings?"),
+        (["./app/settings.py"], "did you mean app.settings?"),
+        (["/app/settings.py"], "is not MODULE or MODULE:FUNCTION; e.g. myapp.settings"),
+        (["my-app/settings.py"], "e.g. myapp.settings"),
         (["settings.py"], "is not MODULE"),
         (["app.settings:"], "is not MODULE"),
         (["."], "is not MODULE"),

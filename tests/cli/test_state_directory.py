@@ -106,7 +106,8 @@ def test_file_in_its_place(tmp_path: Path) -> None:
     """A path that is not a directory is a usage error that names it and the option."""
     path = tmp_path / "file"
     path.write_text("")
-    with pytest.raises(UsageError, match=f"cannot use {path} .*--state-dir"):
+    message = rf"cannot use {path} \(it is not a directory\); name another --state-dir"
+    with pytest.raises(UsageError, match=message):
         StateDirectory(str(path))
 
 

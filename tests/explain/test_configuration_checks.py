@@ -137,6 +137,7 @@ def diagnose_security(
     """``diagnose_security(security)``; two more variables can be named in it."""
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.setenv("WITH_BREAK", "hunter2\n")
+    monkeypatch.setenv("BILLING_URL", "https://billing.internal/wove/tasks")
     return lambda security: diagnose(settings(**config(security=security)))
 
 
@@ -145,6 +146,8 @@ def diagnose_security(
     [
         ("env:NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE is not set"),
         ("env:WORKER_SECRT", "did you mean WORKER_SECRET?"),
+        # BILLING_URL, which is almost the same word, has a URL, and so no secret.
+        ("env:BILLING_KEY", "environment variable BILLING_KEY is not set (export BILLING_KEY=…)"),
         ("env:", "name the environment variable"),
         ("env:EMPTY", "EMPTY is empty (export EMPTY=…)"),
         ("hunter2-hunter2", 'write "env:WOVE_WORKER_SECRET"'),

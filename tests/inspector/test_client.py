@@ -16,6 +16,7 @@ from wove_http_dev.inspector import client as module
 from wove_http_dev.inspector.client import ControlClient, ServerEvent
 from wove_http_dev.inspector.routes import PREFIX, ROUTES
 from wove_http_dev.inspector.schemas import SCHEMAS
+from wove_http_dev.worker import HttpWorker
 
 TOKEN = "correct-horse"
 RUN = {"run_id": "a:b/c", "state": "succeeded"}
@@ -280,12 +281,19 @@ def test_hostile_refusal() -> None:
         answer(404, b"<html>", "text/html"),
         answer(500, []),
         answer(400, {"problem": "no"}),
+        answer(401, {"error": "headers: X-Wove-Key is missing", "code": "header-missing"}),
         answer(200, b"[" * 10**6),
     ],
 )
 def test_another_server(other: bytes) -> None:
     """What answers in another form than the control API is named, with its status and type."""
     assert "is not the control API of wove-http-dev serve" in str(error_of(other))
+
+
+def test_port_of_tasks(worker: HttpWorker) -> None:
+    """The worker's own port, in place of that of the control API, is said to be another one."""
+    with pytest.raises(UsageError, match="not that of tasks; give the address that serve prints"):
+        client(f"http://localhost:{worker.port}").worker()
 
 
 @pytest.mark.parametrize("value", [[], None, {"tasks": []}, {"runs": {}}])

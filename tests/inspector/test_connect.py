@@ -53,10 +53,15 @@ def test_no_secret(worker: HttpWorker) -> None:
     assert worker.secret not in repr(instructions(worker, "/x/secret"))
 
 
+def test_url_is_exported(worker: HttpWorker) -> None:
+    """Settings that read the URL from the environment, as those in the README, find it."""
+    assert instructions(worker, None).exports[0] == f"export WOVE_WORKER_URL={worker.url}"
+
+
 def test_secret_file_is_quoted(worker: HttpWorker) -> None:
     """The file of the secret is quoted for a shell."""
-    first = instructions(worker, "/two words/secret").exports[0]
-    assert first == """export WOVE_WORKER_SECRET="$(cat '/two words/secret')\""""
+    _, second, *_ = instructions(worker, "/two words/secret").exports
+    assert second == """export WOVE_WORKER_SECRET="$(cat '/two words/secret')\""""
 
 
 def test_no_secret_file(make_worker: MakeWorker) -> None:

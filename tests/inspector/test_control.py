@@ -319,6 +319,13 @@ class TestInjections:
             },
         )
 
+    def test_error_that_says_it_all(self, api: Calls) -> None:
+        """An error that needs no advice has none: not that of requests at a wrong address."""
+        answered = api.call("POST", "/injections", {"fault": "slow-response delay=x"})
+        found = json.loads(answered.body)
+        assert found["error"].startswith("fault slow-response: delay takes a number of seconds")
+        assert found["hint"] == ""
+
     def test_drawn_number_in_the_test_of_a_run(self, api: Calls) -> None:
         """The copied test has the number that was drawn, in place of the distribution."""
         api.post("/injections", {"fault": "slow-response delay=0.001..0.002"})

@@ -103,13 +103,14 @@ def chosen_cases(namespace: argparse.Namespace, cases: Sequence[Case]) -> list[C
     Raises :class:`UsageError` if there are none, if a glob matches no case (a misspelt one would
     leave out what the user wants to check), or if a report could not be written afterwards.
     """
+    from wove_http_dev.conformance.known_failures import no_match
     from wove_http_dev.conformance.runner import select
     from wove_http_dev.reports.file import report_path, require_writable
 
     for flag, globs in (("--run", namespace.run_globs), ("--exclude", namespace.exclude_globs)):
         for glob in globs:
             if not any(case.matches(glob) for case in cases):
-                raise UsageError(f"{flag} {glob!r} matches no case; --list shows them")
+                raise UsageError(f"{flag} {no_match(glob, cases)}")
     chosen = select(cases, namespace.run_globs, namespace.exclude_globs)
     if not chosen:
         raise UsageError("no case is left: --exclude leaves out each one that --run chooses")

@@ -114,7 +114,7 @@ class CtlText:
         yield from self._field("held by", ", ".join(run["held_by"]))
         yield from self._field("faults", run["faults_text"])
         yield from self._field("key", run.get("delivery_key"))  # an older serve has none
-        yield from self._field("exchanges", ", ".join(map(str, run["exchanges"])))
+        yield from self._field("exchange", ", ".join(f"#{number}" for number in run["exchanges"]))
         for leg in run.get("upstream") or ():  # an older serve has none
             yield from self._field("forwarded", leg["text"])
         yield from self._field("arguments", run["args"])

@@ -147,7 +147,8 @@ def _configure(spec: str | None) -> ModuleType | None:
     name, colon, function = spec.partition(":")
     is_a_file = os.sep in name or name.endswith(".py") or not name.strip(".")
     if is_a_file or bool(colon) is not bool(function):
-        raise UsageError(f"{spec!r} is not MODULE or MODULE:FUNCTION, e.g. myapp.settings")
+        example = _module_of(spec) or "e.g. myapp.settings"
+        raise UsageError(f"{spec!r} is not MODULE or MODULE:FUNCTION; {example}")
     with one_line_errors(f"cannot import {name!r}"), _sending_refused():
         module = importlib.import_module(name)
     if function:
@@ -159,6 +160,14 @@ def _configure(spec: str | None) -> ModuleType | None:
         with one_line_errors(f"{spec} cannot be called"):
             configure()
     return module
+
+
+def _module_of(path: str) -> str:
+    """Return advice with the module that is in the file ``path``, e.g. ``src/app/settings.py``;
+    empty if that has no such name."""
+    words = path.removesuffix(".py").removeprefix(f".{os.sep}").split(os.sep)
+    is_module = path.endswith(".py") and all(map(str.isidentifier, words))
+    return f"did you mean {'.'.join(words)}?" if is_module else ""
 
 
 @contextmanager

@@ -31,9 +31,8 @@ class StateDirectory:
             self.path = chosen.absolute()  # clients read its files from other directories
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
-            raise UsageError(
-                f"cannot use {chosen} ({exc.strerror}); name another --state-dir"
-            ) from exc
+            why = "it is not a directory" if chosen.is_file() else exc.strerror
+            raise UsageError(f"cannot use {chosen} ({why}); name another --state-dir") from exc
 
     @property
     def exposed(self) -> bool:

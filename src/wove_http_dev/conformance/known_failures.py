@@ -15,13 +15,20 @@ from pathlib import Path
 
 from wove_http_dev.conformance.case import Case
 from wove_http_dev.errors import UsageError
-from wove_http_dev.spelling import nearest
+from wove_http_dev.spelling import did_you_mean, nearest
 
 SHIPPED = "builtin"
 """The value of ``check executor --known-failing`` that selects the list in this package."""
 FLAG = "--known-failing"
 """The option that names a list of cases that fail."""
 _CONDITION = re.compile(r"python_version\s*(>=|<)\s*[\"']?(\d+)\.(\d+)[\"']?")
+
+
+def no_match(glob: str, cases: Sequence[Case]) -> str:
+    """Return what to say of a ``glob`` that matches none of ``cases``: the id, name or family that
+    was probably meant."""
+    words = (word for case in cases for word in (case.id, case.name, case.title, case.family))
+    return f"{glob!r} matches no case; {did_you_mean(glob, words, '--list shows them')}"
 
 
 def parse_list(
@@ -48,7 +55,7 @@ def parse_list(
         if not glob:
             continue
         if not any(case.matches(glob) for case in cases):
-            raise UsageError(f"{flag} {name}: {glob!r} matches no case; --list shows them")
+            raise UsageError(f"{flag} {name}: {no_match(glob, cases)}")
         if not semicolon or _holds(condition, version, f"{flag} {name}"):
             globs.append(glob)
     return globs

@@ -224,7 +224,8 @@ def _check_variable(variable: str) -> None:
     if not variable:
         raise Problem('name the environment variable: "env:WOVE_WORKER_SECRET"')
     if variable not in os.environ:
-        close = nearest(variable, os.environ)
+        # A secret is not a URL: WOVE_WORKER_URL is not what WOVE_WORKER_SECRET was meant to be.
+        close = nearest(variable, [name for name, text in os.environ.items() if "://" not in text])
         advice = f"; did you mean {close}?" if close else ""
         raise Problem(f"environment variable {variable} is not set{advice} (export {variable}=…)")
     if not os.environ[variable]:

@@ -208,7 +208,7 @@ def _near(path: str, known: list[str]) -> str:
 def _split(message: str) -> tuple[str, str]:
     """Return what a message says is wrong, and what it says to do."""
     problem, _, advice = message.partition("; ")
-    return problem, advice or _SEE
+    return problem, advice
 
 
 def _json(value: Any, status: int = HTTPStatus.OK) -> Response:

@@ -286,6 +286,8 @@ class ControlClient:
             value = json.loads(data)
             if 200 <= response.status < 300:
                 return value
+            if "code" in value:  # a worker's own refusal
+                raise self._another(response)
             problem, hint = str(value["error"]), str(value.get("hint") or "")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._another(response) from None
@@ -311,7 +313,8 @@ class ControlClient:
         kind = response.getheader("Content-Type", "no type")
         return UsageError(
             f"what answers at {self.url} (HTTP {response.status}, {kind}) is not the control API of"
-            " wove-http-dev serve; give its --api"
+            " wove-http-dev serve, which has a port of its own, not that of tasks; give the address"
+            " that serve prints after page:"
         )
 
     def other_version(self) -> UsageError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE
+from wove_http_dev.client.definition import CA_VARIABLES, SECRET_VARIABLE, URL_VARIABLE
 from wove_http_dev.shell import shell_word
 from wove_http_dev.worker import HttpWorker
 
@@ -27,10 +27,11 @@ class Instructions:
 
 def instructions(worker: HttpWorker, secret_file: str | None) -> Instructions:
     """Return how to reach ``worker``, whose secret is in ``secret_file``."""
-    exports = []
+    variables = worker.client_env
+    # For settings that read it, as those in the README; the snippet has the URL itself.
+    exports = [f"export {URL_VARIABLE}={shell_word(variables[URL_VARIABLE])}"]
     if secret_file is not None:
         exports.append(f'export {SECRET_VARIABLE}="$(cat {shell_word(secret_file)})"')
-    variables = worker.client_env
     for name in CA_VARIABLES:
         if name in variables:
             exports.append(f"export {name}={shell_word(variables[name])}")
