@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from wove_http_dev.cut_text import cut_middle
 from wove_http_dev.exception_text import (
     MESSAGE_LIMIT,
     TRACEBACK_LIMIT,
-    cut_middle,
     message_of,
     place_of,
     traceback_of,
@@ -79,23 +79,6 @@ def chain(length: int) -> BaseException:
         except ValueError as exc:
             last = exc
     return last
-
-
-class TestShortened:
-    """Long texts keep their beginning and end."""
-
-    def test_short(self) -> None:
-        """A text of exactly the limit is unchanged."""
-        assert cut_middle("abcdef", 6) == "abcdef"
-
-    def test_beginning_and_end(self) -> None:
-        """Beginning and end are kept, and the text says how much is left out."""
-        text = "a" * 5000 + "b" * 5000
-        assert cut_middle(text, 4) == "aa\n[… 9,996 characters left out …]\nbb"
-
-    def test_length(self) -> None:
-        """The result has the limit's length and that of the note."""
-        assert len(cut_middle("x" * 10**6, 1000)) < 1000 + NOTE
 
 
 class TestMessage:

@@ -149,7 +149,7 @@ class TestCheck:
             ("count", 10**5000, "count takes a whole number, 1 or more, not a number of more than"),
             ("count", -(10**5000), "count takes a whole number, 1 or more, not a number of more"),
             ("offset", 10**19, "offset takes a whole number, not a number of more than 18 digits"),
-            ("name", [1] * 1000, r"name takes text, not \[(1, ){66}1…$"),
+            ("name", [1] * 1000, r"name takes text, not \[(1, ){66}…$"),
             ("name", Unprintable(), "name takes text, not <Unprintable>"),
         ],
         ids=["long", "huge-float", "huge", "negative", "seed", "long-repr", "no-repr"],

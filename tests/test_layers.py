@@ -18,6 +18,7 @@ TESTS = Path(__file__).parent
 # Lowest first. An entry is a module, or a package whose modules may import each other. It imports
 # from entries in the rows above its own. A package that is split here is several entries.
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("cut_text",),
     ("exception_text", "first_certificate", "hosts", "spelling", "start_child"),
     ("printable", "shell"),
     ("descriptors", "errors", "forks", "secret"),

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+from wove_http_dev.cut_text import cut_middle
+
 MESSAGE_LIMIT = 20_000
 """Characters of an exception's message."""
 TRACEBACK_LIMIT = 100_000
@@ -25,16 +27,6 @@ _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 CALLERS = (os.path.join(os.path.dirname(__file__), ""), os.path.join(_STDLIB, "asyncio", ""))
 """The folders of the code that calls tasks: this package and asyncio."""
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
-
-
-def cut_middle(text: str, limit: int) -> str:
-    """Return ``text``, or its beginning and its end if it has more than ``limit`` characters,
-    with a note of how many are left out between them."""
-    if len(text) <= limit:
-        return text
-    head = limit // 2
-    note = f"\n[… {len(text) - limit:,} characters left out …]\n"
-    return f"{text[:head]}{note}{text[head - limit :]}"
 
 
 def message_of(exc: BaseException, limit: int = MESSAGE_LIMIT) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.errors import UsageError
 from wove_http_dev.secret import HIDDEN, hide
 
@@ -385,10 +386,9 @@ def _safely(write: Callable[[Any], str], value: Any) -> str:
     """Return the text that ``write``, ``str`` or ``repr``, makes of a user's ``value``, at most
     :data:`SHOWN` characters of it."""
     try:
-        text = write(value)
+        return cut_end(write(value), SHOWN)
     except Exception:  # a user's own method, or a number with too many digits
         return f"<{type(value).__name__}>"
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _plain(number: float) -> str:

@@ -151,7 +151,7 @@ class TestRuns:
 
         signed_request(api.worker, run_frame(long, run_id="a"))
         (found,) = api.get("/runs")["runs"]
-        assert (len(found["error"]), len(found["traceback"])) == (2001, 2001)
+        assert (len(found["error"]), len(found["traceback"])) == (2000, 2000)
 
     def test_long_name(self, api: Calls) -> None:
         """A name of 10 MB is cut."""
@@ -162,7 +162,7 @@ class TestRuns:
         """A run whose id is cut is found by what was shown of it."""
         run(api, "r" * 5000)
         (shown,) = ids(api.get("/runs"))
-        assert ids({"runs": [api.get(f"/runs/{'r' * 1000}%E2%80%A6")]}) == [shown]
+        assert ids({"runs": [api.get(f"/runs/{'r' * 999}%E2%80%A6")]}) == [shown]
 
     def test_unknown_run(self, api: Calls) -> None:
         """An id that is not known has the nearest that is."""

@@ -17,7 +17,7 @@ from wove_http_dev.runs.records import Exchange
 
 
 @pytest.mark.parametrize(
-    ("text", "limit", "shown"), [("abc", 3, "abc"), ("abcd", 3, "abc…"), ("", 3, "")]
+    ("text", "limit", "shown"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("", 3, "")]
 )
 def test_cut(text: str, limit: int, shown: str) -> None:
     """A longer text is cut."""
@@ -83,7 +83,7 @@ def test_drawn_numbers_are_a_copy() -> None:
     assert shown == {"slow-body drip=0..1": [0.5]}
 
 
-@pytest.mark.parametrize(("whole", "length"), [(True, 5000), (False, shapes.TEXT_LIMIT + 1)])
+@pytest.mark.parametrize(("whole", "length"), [(True, 5000), (False, shapes.TEXT_LIMIT)])
 def test_output(whole: bool, length: int) -> None:
     """What a run has printed is whole if it is asked for alone, and cut in a list."""
     run = make_run()

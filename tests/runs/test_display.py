@@ -15,7 +15,7 @@ from tests.run_records import SECRET, finished_run
 from tests.support import weave_one
 from wove_http_dev import CertificateAuthority, HttpWorker
 from wove_http_dev.runs.capture import note
-from wove_http_dev.runs.display import TEXT_LIMIT, RunDisplay, arguments_text, cut, value_text
+from wove_http_dev.runs.display import TEXT_LIMIT, RunDisplay, arguments_text, value_text
 from wove_http_dev.runs.journal import Journal
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import CANCELLED
@@ -322,12 +322,6 @@ def lasting(
     """A worker that keeps what a person is shown, for ``inspected``."""
     with HttpWorker(ca=wove_http_ca, isolated=request.param, inspected=True) as worker:
         yield worker
-
-
-@pytest.mark.parametrize(("text", "limit", "shown"), [("abc", 3, "abc"), ("abcd", 3, "ab…")])
-def test_cut(text: str, limit: int, shown: str) -> None:
-    """A text that is cut has the limit's length."""
-    assert cut(text, limit) == shown
 
 
 class TestWorker:

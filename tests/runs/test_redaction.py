@@ -69,7 +69,7 @@ class TestHead:
 
     def test_long_name(self) -> None:
         """Of a header with a long name neither the whole name nor the value is stored."""
-        assert Redaction([]).head([(LONG, "value")]) == f"{LONG[:NAME_LIMIT]}…: {REDACTED}"
+        assert Redaction([]).head([(LONG, "value")]) == f"{LONG[: NAME_LIMIT - 1]}…: {REDACTED}"
 
 
 @pytest.mark.parametrize("write", [repr, urllib.parse.quote, json.dumps])

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from wove_http_dev.cli.log_lines import Entry
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.explain.remedies import remedy
-from wove_http_dev.runs.display import cut
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
@@ -79,7 +79,7 @@ class ServeLog(JournalObserver):
             ):
                 for each, call in some.items():
                     if each not in others:
-                        self.log(event, call=cut(call, TEXT_LIMIT))
+                        self.log(event, call=cut_end(call, TEXT_LIMIT))
 
     def stopping(self, runs: Iterable[Run]) -> None:
         """Log that the service is about to stop, and the ``runs`` that have not ended."""
@@ -111,8 +111,8 @@ class ServeLog(JournalObserver):
         self.log(
             event,
             number=exchange.number,
-            run_id=exchange.run_id and cut(exchange.run_id, _ID_LIMIT),
-            task_id=exchange.task_id and cut(exchange.task_id, _ID_LIMIT),
+            run_id=exchange.run_id and cut_end(exchange.run_id, _ID_LIMIT),
+            task_id=exchange.task_id and cut_end(exchange.task_id, _ID_LIMIT),
             type=exchange.frame_type,
             method=exchange.method,
             target=exchange.target,
@@ -179,7 +179,7 @@ def _event_of(exchange: Exchange) -> str | None:
 
 
 def _identity(run: Run) -> Entry:
-    return {"run_id": cut(run.run_id, _ID_LIMIT), "task_id": cut(run.task_id, _ID_LIMIT)}
+    return {"run_id": cut_end(run.run_id, _ID_LIMIT), "task_id": cut_end(run.task_id, _ID_LIMIT)}
 
 
 def _first(events: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from itertools import chain
 
 from wove_http_dev.call_site import at
 from wove_http_dev.client import wove_config
-from wove_http_dev.exception_text import TRACEBACK_LIMIT, cut_middle
+from wove_http_dev.cut_text import cut_middle
+from wove_http_dev.exception_text import TRACEBACK_LIMIT
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol.frames import TERMINAL_TYPES
 from wove_http_dev.runs.journal import Journal

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.errors import UsageError
 from wove_http_dev.inspector.routes import Route
 from wove_http_dev.inspector.schemas import SCHEMAS, Schema
@@ -155,5 +156,4 @@ def _is_a(value: Any, kind: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 100 else text[:100] + "…"
+    return cut_end(json.dumps(value), 100)

@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.printable import printable
 
 COMMENT_LIMIT = 200
@@ -113,5 +114,4 @@ def _ran(task: str) -> str:
 
 
 def _comment(text: str | None) -> str:
-    shown = printable(text or "")
-    return shown if len(shown) <= COMMENT_LIMIT else f"{shown[:COMMENT_LIMIT]}…"
+    return cut_end(printable(text or ""), COMMENT_LIMIT)

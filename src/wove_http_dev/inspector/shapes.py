@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.explain.remedies import remedy
 from wove_http_dev.faults.distributions import takes_distribution
 from wove_http_dev.faults.fault import Fault
@@ -36,8 +37,8 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return ``text``, cut after ``limit`` characters."""
-    return text if len(text) <= limit else text[:limit] + "…"
+    """Return at most ``limit`` characters of ``text``."""
+    return cut_end(text, limit)
 
 
 def _cut(text: str | None, limit: int = TEXT_LIMIT) -> str | None:

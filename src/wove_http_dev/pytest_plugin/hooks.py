@@ -226,10 +226,11 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def _shown(side: object, secrets: list[str]) -> str:
+    from wove_http_dev.cut_text import cut_end
     from wove_http_dev.secret import replace_secrets
 
     try:
         text = replace_secrets(repr(side), secrets)
     except Exception:  # a user's own __repr__
         text = object.__repr__(side)
-    return text if len(text) <= SIDE_LIMIT else text[:SIDE_LIMIT] + "…"
+    return cut_end(text, SIDE_LIMIT)

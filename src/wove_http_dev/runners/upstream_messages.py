@@ -10,14 +10,15 @@ import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT, cut_middle
+from wove_http_dev.cut_text import cut_end, cut_middle
+from wove_http_dev.exception_text import MESSAGE_LIMIT, TRACEBACK_LIMIT
 from wove_http_dev.option_urls import UpstreamAddress
 from wove_http_dev.protocol.frames import TERMINAL_TYPES, Event, dumps
 from wove_http_dev.protocol.messages import REASONS, Reply, Request
 from wove_http_dev.protocol.plain_pickle import NotPlainError, read_plain
 from wove_http_dev.runners.upstream_answer import HttpAnswer
 from wove_http_dev.runners.upstream_failures import UpstreamError
-from wove_http_dev.runs.display import cut, value_text
+from wove_http_dev.runs.display import value_text
 from wove_http_dev.runs.outcome import CANCELLED, KIND_LIMIT, Outcome
 
 _HOP_BY_HOP = frozenset(
@@ -123,7 +124,7 @@ def check_status(raw: HttpAnswer, mode: str) -> None:
         raise UpstreamError(text, "upstream-refused")
     if 300 <= raw.status < 400:
         where = {name.lower(): value for name, value in raw.headers}.get("location", "")
-        place = cut(one_line(where.partition("?")[0]), _REASON_LIMIT)
+        place = cut_end(one_line(where.partition("?")[0]), _REASON_LIMIT)
         text = f"upstream redirects ({status}) to {place}; write the final address into upstream="
         if not place:
             text = f"upstream answered {status} without a Location, which answers no POST"
@@ -144,7 +145,7 @@ def error_text(raw: HttpAnswer) -> str:
     # "detail" is FastAPI's.
     for name in ("error", "detail", "message"):
         if isinstance(document.get(name), str):
-            return cut(one_line(document[name].strip()), _REASON_LIMIT)
+            return cut_end(one_line(document[name].strip()), _REASON_LIMIT)
     return ""
 
 

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from wove_http_dev.exception_text import cut_middle
+from wove_http_dev.cut_text import cut_middle
 
 LIMIT = 65536
 """Characters that are shown: the first of them, and as many last ones."""

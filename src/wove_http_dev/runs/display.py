@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.printable import printable
 from wove_http_dev.runs.capture import Capture, capturing_context
 
@@ -47,12 +48,7 @@ Clean = Callable[[str, int], str]
 """Returns at most so many characters of a text, without the secrets in it."""
 
 
-def cut(text: str, limit: int) -> str:
-    """Return ``text``, cut so that it has at most ``limit`` characters."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def value_text(value: Any, clean: Clean = cut, limit: int = TEXT_LIMIT) -> str:
+def value_text(value: Any, clean: Clean = cut_end, limit: int = TEXT_LIMIT) -> str:
     """Return as much of ``repr(value)`` as fits into ``limit`` characters, escaped except for line
     breaks and tabs, which tables and arrays have. ``clean`` removes secrets. Never raises."""
     pieces: list[str] = []
@@ -65,10 +61,10 @@ def value_text(value: Any, clean: Clean = cut, limit: int = TEXT_LIMIT) -> str:
                 break
     except BaseException as exc:  # another thread changes the value, or its class is hostile
         pieces.append(f"<{type(exc).__name__} in the repr>")
-    return cut(printable(clean("".join(pieces), limit), keep="\n\t"), limit)
+    return cut_end(printable(clean("".join(pieces), limit), keep="\n\t"), limit)
 
 
-def arguments_text(arguments: Mapping[str, Any], clean: Clean = cut) -> str:
+def arguments_text(arguments: Mapping[str, Any], clean: Clean = cut_end) -> str:
     """Return ``arguments`` as they stand in a call: ``n=3, name='x'``. A long argument is cut, so
     that the next ones can be seen. Never raises."""
     parts: list[str] = []
@@ -78,11 +74,11 @@ def arguments_text(arguments: Mapping[str, Any], clean: Clean = cut) -> str:
             parts.append(f"… {waiting:,} more")
             break
         share = max(left // waiting, _LEAST_SHARE) - len(", ")
-        start = f"{cut(printable(clean(name, _NAME_LIMIT)), _NAME_LIMIT)}="
+        start = f"{cut_end(printable(clean(name, _NAME_LIMIT)), _NAME_LIMIT)}="
         parts.append(start + value_text(value, clean, share - len(start)))
         left -= len(parts[-1]) + len(", ")
         waiting -= 1
-    return cut(", ".join(parts), TEXT_LIMIT)
+    return cut_end(", ".join(parts), TEXT_LIMIT)
 
 
 class RunDisplay:

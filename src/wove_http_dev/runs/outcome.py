@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wove_http_dev.cut_text import cut_middle
 from wove_http_dev.exception_text import (
     MESSAGE_LIMIT,
-    cut_middle,
     message_of,
     place_of,
     traceback_of,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.errors import PayloadDroppedError, UsageError
 from wove_http_dev.printable import printable
 from wove_http_dev.protocol import authenticator
@@ -194,8 +195,8 @@ def header_lines(headers: Iterable[tuple[str, str]]) -> str:
 
 
 def shortened_line(text: str) -> str:
-    """Return ``text``, cut after :data:`LINE_LIMIT` characters."""
-    return text if len(text) <= LINE_LIMIT else f"{text[:LINE_LIMIT]}…"
+    """Return at most :data:`LINE_LIMIT` characters of ``text``."""
+    return cut_end(text, LINE_LIMIT)
 
 
 class Run:

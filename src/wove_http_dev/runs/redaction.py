@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.runs.records import header_lines
 from wove_http_dev.secret import is_private, replace_cut_secrets, written_forms
 
@@ -39,8 +40,8 @@ class Redaction:
     def clean(self, text: str, limit: int = TEXT_LIMIT) -> str:
         """Return ``text`` with secrets redacted, at most ``limit`` characters of it, so that a
         refused client cannot fill memory and logs."""
-        text = self.redact(text[: limit + 4096])  # to search all of it would be slow
-        return text if len(text) <= limit else text[:limit] + "…"
+        # To search all of a long text would be slow.
+        return cut_end(self.redact(text[: limit + 4096]), limit)
 
     def head(self, headers: Iterable[tuple[str, str]]) -> str:
         """Return the first :data:`HEADERS_KEPT` of ``headers``, a line for each, with credentials

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wove_http_dev.cut_text import cut_end
 from wove_http_dev.faults import Fault
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.runs.holds import Gate
@@ -67,10 +68,6 @@ def _secrets(workers: Iterable[HttpWorker]) -> list[str]:
     return [str(worker.secret) for worker in workers if worker.secret]
 
 
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"
-
-
 class _HidingRepr(reprlib.Repr):
     """Formats values as short text without secrets. They are hidden before the text is shortened,
     so that no part of a secret remains."""
@@ -96,7 +93,7 @@ class _HidingRepr(reprlib.Repr):
             text = replace_secrets(repr(x), self._secrets)
         except Exception as exc:  # the value is another program's
             return f"<{type(x).__name__}, whose repr raises {type(exc).__name__}>"
-        return _shortened(text, self.maxother)
+        return cut_end(text, self.maxother)
 
 
 def _answer(exchange: Exchange) -> str:
@@ -111,7 +108,7 @@ def _answer(exchange: Exchange) -> str:
 def _counted(texts: Counter[str], secrets: list[str]) -> list[str]:
     shown = []
     for text, count in list(texts.items())[:STEPS_LIMIT]:
-        text = _shortened(replace_secrets(text, secrets), STEP_LIMIT)
+        text = cut_end(replace_secrets(text, secrets), STEP_LIMIT)
         shown.append(f"{count} x {text}" if count > 1 else text)
     if len(texts) > STEPS_LIMIT:
         shown.append(f"{len(texts) - STEPS_LIMIT} more")
