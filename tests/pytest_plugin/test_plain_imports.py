@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -26,6 +28,17 @@ def test_other():
 """
 
 
+@contextmanager
+def without_the_finder() -> Iterator[None]:
+    """Take the finder of this session out of the import system until the block ends."""
+    before = list(sys.meta_path)
+    sys.meta_path[:] = [finder for finder in before if finder is not PlainImports]
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = before
+
+
 def test_modules_are_not_rewritten(pytester: pytest.Pytester) -> None:
     """A session imports this package as Python does, and a test module through pytest."""
     pytester.makepyfile(LOADERS)  # in a process that has not imported it before
@@ -43,16 +56,31 @@ def pytest_configure(config):
     assert PlainImports in sys.meta_path
 """
     )
-    before = list(sys.meta_path)
-    sys.meta_path[:] = [finder for finder in before if finder is not PlainImports]
-    try:
+    with without_the_finder():
         config = pytester.parseconfigure()
         during = PlainImports in sys.meta_path
         config._ensure_unconfigure()
         after = PlainImports in sys.meta_path
-    finally:
-        sys.meta_path[:] = before
     assert (during, after) == (True, False)
+
+
+def test_imports_after_a_usage_error(pytester: pytest.Pytester) -> None:
+    """A session whose command line is wrong leaves imports as they were, too."""
+    with without_the_finder():
+        with pytest.raises(pytest.UsageError):
+            pytester.parseconfig("--no-such-option")
+        after = PlainImports in sys.meta_path
+    assert not after
+
+
+def test_imports_after_a_session_in_a_test(pytester: pytest.Pytester) -> None:
+    """A session within a session leaves the finder of the outer one."""
+    with without_the_finder():
+        outer = pytester.parseconfig()
+        pytester.parseconfigure()._ensure_unconfigure()
+        between = PlainImports in sys.meta_path
+        outer._ensure_unconfigure()
+    assert between
 
 
 @pytest.mark.parametrize(

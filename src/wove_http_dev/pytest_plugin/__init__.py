@@ -34,6 +34,8 @@ def pytest_addoption(pluginmanager: Any) -> None:
     if not pluginmanager.has_plugin(PLUGIN) and not pluginmanager.is_blocked(__name__):
         if PlainImports not in sys.meta_path:
             sys.meta_path.insert(0, PlainImports)
+            # Not in pytest_configure(), which is not called if the command line is wrong.
+            pluginmanager.get_plugin("pytestconfig").add_cleanup(restore_imports)
         pluginmanager.register(importlib.import_module(PLUGIN), PLUGIN)
 
 

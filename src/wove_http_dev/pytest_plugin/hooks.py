@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wove_http_dev.pytest_plugin import restore_imports
 from wove_http_dev.pytest_plugin.settings import (
     FAULTS,
     FAULTS_STRICT,
@@ -47,7 +46,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; raise :class:`pytest.UsageError` for options that cannot be used."""
-    config.add_cleanup(restore_imports)
     for line in MARKERS.values():
         config.addinivalue_line("markers", line)
     seed(config)  # raises if it is no number
