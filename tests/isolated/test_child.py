@@ -145,6 +145,46 @@ def test_the_child_ends_when_its_parent_does() -> None:
     assert wait_gone(int(done.stdout))
 
 
+ENDS_WITHOUT_OUTPUT = """
+import os
+import threading
+
+import wove
+import wove_http_dev
+
+def breaks_output():
+    import os
+    import sys
+    import threading
+
+    threading.Thread(target=threading.Event().wait, daemon=False).start()
+    {breaks}
+
+with wove_http_dev.HttpWorker(isolated=True) as worker, worker.configured():
+    with wove.weave() as w:
+        w.do(environment="workers")(breaks_output)
+    w.result.breaks_output
+    print(worker._host.pid, flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "breaks", ["sys.stdout = None", "print('.', end=''); os.close(1)", "sys.stdout.close()"]
+)
+def test_end_without_standard_output(breaks: str) -> None:
+    """The child ends, whatever a task has made of its standard output, and although the task has
+    left a thread."""
+    program = ENDS_WITHOUT_OUTPUT.format(breaks=breaks)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        gone = wait_gone(pid)
+        if not gone:
+            os.kill(pid, signal.SIGKILL)
+    assert gone
+
+
 def test_interrupt_of_what_a_task_starts(shared: HttpWorker) -> None:
     """SIGINT does not end the child, and a program that a task starts does not ignore it."""
 

@@ -22,6 +22,7 @@ from wove_http_dev.faults.injections import Injection, Injections
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.options import Options
+from wove_http_dev.printable import print_traceback
 from wove_http_dev.runners.choice import runner_of, upstream_secrets
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.holds import Gates
@@ -38,6 +39,8 @@ from wove_http_dev.tls import CertificateAuthority
 
 REPORT_TIMEOUT = 5.0
 """Seconds that an unresponsive parent can delay an answer."""
+FLUSH_TIMEOUT = 2.0
+"""Seconds that a reader of standard output can delay the end of the process."""
 
 
 class _Reporter(JournalObserver):
@@ -250,6 +253,25 @@ def main(descriptor: int) -> NoReturn:
         signal.signal(signal.SIGINT, lambda *_: None)
     parent = socket.socket(fileno=descriptor)
     parent.set_inheritable(False)  # what a task starts must not hold it
-    Child(parent).run()
-    sys.stdout.flush()
-    os._exit(0)  # a task body that still runs must not keep the process alive
+    try:
+        Child(parent).run()
+    except BaseException:
+        print_traceback()
+    _exit()
+
+
+def _exit() -> NoReturn:
+    """End the process, although a task's body or thread may still run. What tasks have printed is
+    written first, if it is read; a task may have replaced or closed standard output."""
+    with suppress(RuntimeError):  # the system has no thread to give
+        flusher = threading.Thread(target=_flush, name="wove-http-dev-flush", daemon=True)
+        flusher.start()
+        flusher.join(FLUSH_TIMEOUT)
+    os._exit(0)
+
+
+def _flush() -> None:
+    streams: tuple[Any, ...] = (sys.stdout, sys.__stdout__)
+    for each in streams:
+        with suppress(BaseException):
+            each.flush()
