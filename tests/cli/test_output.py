@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.cli.pipes import Pipe, output_of_the_log, read_to_the_end
+from tests.forked import status_in_a_fork
+from tests.support import TIMEOUT
 from wove_http_dev.cli.output import LineStream, kept_apart, lines_by_thread
 from wove_http_dev.runs.capture import Capture, capturing_context
 
@@ -35,6 +37,31 @@ def test_in_order(pipe: Pipe) -> None:
         print("two", file=sys.stderr)
         print("three")
     assert pipe.lines() == ["one", "two", "three"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
+def test_forked_child(pipe: Pipe) -> None:
+    """A forked child does not write the parts of lines that its parent has still to write."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def in_parts() -> None:
+        print("of the ", end="")
+        begun.set()
+        go_on.wait(TIMEOUT)
+        print("parent")
+
+    def write() -> bool:
+        print("child")
+        return True
+
+    with pipe.as_output():
+        thread = threading.Thread(target=in_parts)
+        thread.start()
+        assert begun.wait(TIMEOUT)
+        status = status_in_a_fork(write)
+        go_on.set()
+        thread.join()
+    assert (status, sorted(pipe.lines())) == (0, ["child", "of the parent"])
 
 
 def test_restored() -> None:

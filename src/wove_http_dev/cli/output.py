@@ -39,6 +39,7 @@ class LineStream(ReplacedStream):
         """That of the log, which a task cannot change (``sys.stdout.reconfigure()``)."""
         self._parts: dict[threading.Thread, tuple[object, bytes]] = {}
         """The run, and the part of a line, that each thread has written."""
+        self._process = os.getpid()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -94,6 +95,9 @@ class LineStream(ReplacedStream):
             self._put_part(thread)
 
     def _put_ended(self) -> None:
+        if os.getpid() != self._process:  # a forked child, whose parent writes these parts
+            self._process = os.getpid()
+            self._parts.clear()
         for other in [each for each in list(self._parts) if not each.is_alive()]:
             self._put_part(other)
 
