@@ -40,6 +40,17 @@ class TestSecretFromEnvironment:
         """Without a variable's name there is no secret."""
         assert secret_from_environment("--secret-env", None) is None
 
+    def test_no_name(self) -> None:
+        """What is no name of a variable may be the secret, and is not in the message."""
+        with pytest.raises(UsageError) as caught:
+            secret_from_environment("--secret-env", "correct/horse==")
+        assert "horse" not in str(caught.value)
+
+    def test_unusual_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A variable may have any name."""
+        monkeypatch.setenv("some-secret.of", "correct-horse")
+        assert secret_from_environment("--secret-env", "some-secret.of") == "correct-horse"
+
     @pytest.mark.parametrize("value", [None, ""])
     def test_not_set(self, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
         """A variable that is not set, or empty, is a usage error that names option and variable."""

@@ -166,10 +166,29 @@ class TestShownUrl:
             ("https://a.example/p", "https://a.example/p"),
             ("https://u:p@a.example/p?token=t", "https://…@a.example/p"),
             ("https://u:p/a@b@a.example/p", "https://…@a.example/p"),
+            ("https://a.example/p#token=t", "https://a.example/p"),
+            ("https://u:p?a@a.example/p", "https://…"),
+            ("https://u:p#a@a.example/p", "https://…"),
+            ("https://a.example/?mail=t@t", "https://…"),
         ],
     )
     def test_without_credentials(self, url: str, shown: str) -> None:
-        """User name, password and query are left out."""
+        """User name, password, query and fragment are left out."""
+        assert shown_url(url) == shown
+
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("u:p@a.example/p", "…@a.example/p"),
+            ("https:u:p@a.example/p", "…@a.example/p"),
+            ("https:/u:p@a.example/p", "https:/…@a.example/p"),
+            (r"https:\\u:p@a.example/p", r"https:\\…@a.example/p"),
+            ("//u:p@a.example/p", "//…@a.example/p"),
+            ("a.example:8443/p", "a.example:8443/p"),
+        ],
+    )
+    def test_misspelt(self, url: str, shown: str) -> None:
+        """What is wrong with a URL does not show its credentials."""
         assert shown_url(url) == shown
 
 
@@ -225,6 +244,18 @@ class TestCutSecrets:
         """The beginning of a secret before a cut is replaced."""
         text = f"a='x{SECRET[:length]}… (500 characters), b=1"
         assert replace_cut_secrets(text, [SECRET], "?") == "a='x?… (500 characters), b=1"
+
+    @pytest.mark.parametrize("mark", ["…", "..."])
+    @pytest.mark.parametrize("length", range(4, len(SECRET)))
+    def test_end(self, length: int, mark: str) -> None:
+        """The end of a secret after a cut is replaced, whatever stands for what was cut."""
+        text = f"a='x{mark}{SECRET[-length:]}', b=1"
+        assert replace_cut_secrets(text, [SECRET], "?") == f"a='x{mark}?', b=1"
+
+    def test_in_the_middle(self) -> None:
+        """Both parts of a secret whose middle was cut are replaced."""
+        text = f"{SECRET[:5]}...{SECRET[-5:]}"
+        assert replace_cut_secrets(text, [SECRET], "?") == "?...?"
 
     @pytest.mark.parametrize("text", ["a='xcor…", f"{SECRET[:6]}, …", SECRET[:6], "…"])
     def test_other_text(self, text: str) -> None:

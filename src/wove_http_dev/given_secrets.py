@@ -33,6 +33,8 @@ def secret_from_environment(option: str, variable: str | None) -> str | None:
         return None
     __tracebackhide__ = True
     value = os.environ.get(variable)
+    if not value and not variable.isidentifier():  # not repeated: it may be the secret
+        raise UsageError(f"{option} takes the name of an environment variable")
     if not value:
         raise UsageError(f"{option}: environment variable {variable} is not set")
     check_secret(value, f"{option}: environment variable {variable}")

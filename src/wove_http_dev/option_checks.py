@@ -10,6 +10,7 @@ from typing import Any
 
 from wove_http_dev.errors import UsageError
 from wove_http_dev.hosts import Host
+from wove_http_dev.secret import shown_url
 from wove_http_dev.spelling import nearest
 
 RUNNERS = ("threads", "processes", "dask")
@@ -88,13 +89,16 @@ def check_hosts(hosts: Any) -> None:
     for name in hosts:
         host = Host(name) if isinstance(name, str) else None
         if host is None or not (host.is_name or host.is_address) or name.startswith("*"):
-            raise UsageError(f"hosts: {name!r} is not a host name or address")
+            shown = shown_url(name) if isinstance(name, str) else name
+            raise UsageError(f"hosts: {shown!r} is not a host name or address")
 
 
 def check_path(path: str) -> None:
     """Raise :class:`UsageError` for a path that is not one of a URL, or that has a query."""
     if not path.startswith("/") or not path.isascii() or " " in path:
-        raise UsageError(f"path must start with '/' and be percent-encoded, not {path!r}")
+        raise UsageError(
+            f"path must start with '/' and be percent-encoded, not {shown_url(path)!r}"
+        )
     if "?" in path or "#" in path:
         raise UsageError("path must have no query and no fragment: every query is accepted")
 

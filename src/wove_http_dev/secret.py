@@ -17,7 +17,8 @@ SEARCHED = 1000
 CUT = 4
 """Characters of a cut secret that are not shown."""
 _PRIVATE = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
-_USER = re.compile(r"//.*@")  # to the last @: a password that should be escaped may have / and @
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]+", re.IGNORECASE)
+_CUT_MARK = re.compile(r"(…|\.\.\.)")  # the second is reprlib's
 
 
 class Secret(str):
@@ -92,21 +93,26 @@ def replace_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN
 
 
 def replace_cut_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN) -> str:
-    """Return ``text`` with the beginning of a secret, in any of its written forms, replaced where
-    the text was cut: before ``…``. Of fewer than :data:`CUT` characters, nobody learns a secret."""
+    """Return ``text`` with the beginning and the end of a secret, in any of its written forms,
+    replaced where the text was cut: before and after ``…`` or ``...``. Of fewer than :data:`CUT`
+    characters, nobody learns a secret."""
     forms = [form for secret in secrets for form in written_forms(secret)]
-    parts = text.split("…")
-    for number, part in enumerate(parts[:-1]):
-        longest = max((_beginning_at_end(part, form) for form in forms), default=0)
+    parts = _CUT_MARK.split(text)
+    for number in range(0, len(parts) - 2, 2):
+        before, after = parts[number], parts[number + 2]
+        longest = max((_beginning_at_end(before, form) for form in forms), default=0)
         if longest >= CUT:
-            parts[number] = part[: len(part) - longest] + replacement
-    return "…".join(parts)
+            parts[number] = before[: len(before) - longest] + replacement
+        longest = max((_beginning_at_end(form, after) for form in forms), default=0)
+        if longest >= CUT:
+            parts[number + 2] = replacement + after[longest:]
+    return "".join(parts)
 
 
-def _beginning_at_end(text: str, form: str) -> int:
-    """Return how many characters of the beginning of ``form`` are the end of ``text``."""
-    lengths = range(min(len(text), len(form)), 0, -1)
-    return next((length for length in lengths if text.endswith(form[:length])), 0)
+def _beginning_at_end(text: str, other: str) -> int:
+    """Return how many characters of the beginning of ``other`` are the end of ``text``."""
+    lengths = range(min(len(text), len(other)), 0, -1)
+    return next((length for length in lengths if text.endswith(other[:length])), 0)
 
 
 def secrets_in(value: object) -> list[str]:
@@ -140,5 +146,13 @@ def _fields_of(value: object) -> list[object]:
 
 
 def shown_url(url: str) -> str:
-    """Return ``url`` for a message: without user name, password and query."""
-    return _USER.sub("//…@", url.partition("?")[0])
+    """Return ``url``, which may be misspelt, for a message: without user name, password, query and
+    fragment."""
+    match = _SCHEME.match(url)
+    scheme, rest = (url[: match.end()], url[match.end() :]) if match else ("", url)
+    # To the last @: a password that should be escaped may have /, @, ? and #.
+    user, at, rest = rest.rpartition("@")
+    if "?" in user or "#" in user:  # of a password, or of a query with an @: nobody knows
+        return f"{scheme}…"
+    shown = re.split("[?#]", rest, maxsplit=1)[0]
+    return f"{scheme}…@{shown}" if at else f"{scheme}{shown}"

@@ -123,7 +123,8 @@ class TestSecret:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--prt", "1"], "unrecognized arguments: --prt 1; did you mean --port?"),
+        (["--prt", "1"], "unrecognized arguments: --prt; did you mean --port?"),
+        (["nonsense"], "unrecognized arguments: nonsense"),
         (["--faults", "hang"], "did you mean --fault?"),
         (["--isolated"], "that option is only for tests, not for the command line"),
         (["--impersonate", "https://a/"], "that option is of exec"),
@@ -142,6 +143,28 @@ def test_usage_error(
         parser.parse_args(words)
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--token", "correct-horse"],
+        ["--password=correct-horse"],
+        ["--impersonate", "https://user:correct-horse@a/"],
+        ["https://user:correct-horse@a/"],
+        ["correct", "--horse"],
+        ["--secret-env", "correct/horse=="],
+    ],
+    ids=" ".join,
+)
+def test_error_without_values(
+    parser: Parser, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """What follows an unknown flag, is in a URL, or names no variable, may be a secret, and is not
+    repeated."""
+    with pytest.raises((SystemExit, UsageError)) as caught:
+        given_options(parser.parse_args(words))
+    assert "correct" not in f"{caught.value} {capsys.readouterr().err}"
 
 
 @pytest.mark.parametrize(

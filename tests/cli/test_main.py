@@ -154,7 +154,7 @@ def test_usage_error_of_the_process() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["serve", "--prt", "1"], "wove-http-dev serve: .*--prt 1; did you mean --port"),
+        (["serve", "--prt", "1"], "wove-http-dev serve: .*--prt; did you mean --port"),
         (["serve", "--isolated"], "--isolated; that option is only for tests"),
         (["exec", "sh", "-c", "true"], "put the command after --"),
         (["fautls"], "'fautls'; did you mean 'faults'"),

@@ -67,6 +67,27 @@ def test_a_context_that_records_nothing_leaves_sent_empty() -> None:
     assert perform(case(pass_=True), nullcontext).sent == ""
 
 
+class Secretive:
+    """A context with secrets, one of which was sent."""
+
+    secrets = ("correct-horse", "battery-staple")
+    sent = "POST /?key=battery-staple"
+
+
+def test_a_result_shows_no_secret() -> None:
+    """The texts of a result are without the secrets of its context, whole and cut."""
+    family = Family("made-up")
+
+    @family.must("01", "a test", scenario="nothing", expected="a pass")
+    def quotes(check: object) -> str:
+        """It quotes an answer."""
+        raise CaseFailed("the answer was 'correct-horse' | 'a...ct-horse'")
+
+    result = perform(family.cases[0], lambda: nullcontext(Secretive()))
+    assert "horse" not in result.actual
+    assert "staple" not in result.sent
+
+
 def lateness(error: Exception) -> bool:
     """Return whether the result of a case that raises ``error`` is late."""
     family = Family("made-up")

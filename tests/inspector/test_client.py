@@ -296,6 +296,22 @@ def test_port_of_tasks(worker: HttpWorker) -> None:
         client(f"http://localhost:{worker.port}").worker()
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        answer(400, {"error": f"not for Bearer {TOKEN}", "hint": TOKEN}),
+        answer(200, b"", kind=f"text/{TOKEN}"),
+        f"Authorization: Bearer {TOKEN}\r\n\r\n".encode(),
+    ],
+    ids=["error", "type", "no-http"],
+)
+def test_echo(echo: bytes) -> None:
+    """A server that repeats the token does not bring it into a message."""
+    with scripted(echo) as server, pytest.raises(UsageError) as caught:
+        client(server.url).runs()
+    assert TOKEN not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [[], None, {"tasks": []}, {"runs": {}}])
 def test_another_version(value: Any) -> None:
     """An answer without what this version expects is one of another version."""

@@ -12,6 +12,7 @@ from wove_http_dev.fields import TypedField, fields_of
 from wove_http_dev.given_secrets import given_secret
 from wove_http_dev.options import CLIENT, TEST, Options
 from wove_http_dev.printable import shortened
+from wove_http_dev.secret import shown_url
 from wove_http_dev.spelling import did_you_mean, nearest
 
 PAGE_PORT = 8444
@@ -43,7 +44,10 @@ class Parser(argparse.ArgumentParser):
                         f"unrecognized arguments: --{secret}; the process list shows what is"
                         f" written there, so use --{secret}-env NAME or --{secret}-file FILE"
                     )
-            self.error(f"unrecognized arguments: {' '.join(extra)}{self._advice(extra[0])}")
+            # Not what follows a flag, or is in a URL: it may be a secret.
+            flags = [word.partition("=")[0] for word in extra if word.startswith("-")]
+            named = " ".join(flags or map(shown_url, extra))
+            self.error(f"unrecognized arguments: {named}{self._advice(extra[0])}")
         return known, extra
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

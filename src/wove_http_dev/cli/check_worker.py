@@ -73,7 +73,7 @@ def _check_worker(namespace: argparse.Namespace) -> int:
     began = time.monotonic()
     results = _results(namespace, service, chosen, known, flaky)
     report = Report(
-        *(service.url, results, namespace.strict, time.monotonic() - began),
+        *(service.place, results, namespace.strict, time.monotonic() - began),
         left_out=len(WORKER_CASES) - len(chosen),
     )
     return finish(namespace, report)

@@ -18,6 +18,7 @@ from wove_http_dev.conformance.case import (
     Result,
     printable,
 )
+from wove_http_dev.secret import replace_cut_secrets, replace_secrets
 
 Context = Callable[[], AbstractContextManager[Any]]
 """Makes the context of one case, which the case is called with."""
@@ -34,9 +35,11 @@ def perform(case: Case, context: Context) -> Result:
     began = time.monotonic()
     expected, sent = case.expected, ""
     needs: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     late = False
     try:
         with context() as check:
+            secrets = tuple(getattr(check, "secrets", ()))
             try:
                 actual = case.body(check) or ""
             finally:
@@ -55,11 +58,16 @@ def perform(case: Case, context: Context) -> Result:
         late = late or _is_late(exc)
     seconds = time.monotonic() - began
     return Result(
-        *(case, status, printable(actual), expected, seconds),
-        sent=printable(sent),
+        *(case, status, printable(_hidden(actual, secrets)), expected, seconds),
+        sent=printable(_hidden(sent, secrets)),
         needs=needs,
         late=late and status in (FAILED, NOT_RUN),
     )
+
+
+def _hidden(text: str, secrets: tuple[str, ...]) -> str:
+    """Return ``text`` without ``secrets``: an answer that it quotes may repeat what was sent."""
+    return replace_cut_secrets(replace_secrets(text, secrets), secrets)
 
 
 def _is_late(exc: BaseException) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wove_http_dev.errors import ConflictError, NoAnswerError, NotFoundError, UsageError
-from wove_http_dev.secret import Secret, shown_url
+from wove_http_dev.secret import Secret, replace_secrets, shown_url
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
@@ -294,7 +294,7 @@ class ControlClient:
         if response.status == 401:
             hint = "give that of this serve, which is in the file token of its --state-dir"
         kind = _ERRORS.get(response.status, UsageError)
-        raise kind("; ".join(filter(None, [problem, hint])))
+        raise kind(self._hidden("; ".join(filter(None, [problem, hint]))))
 
     def _parsed(self, text: str) -> Any:
         try:
@@ -307,15 +307,23 @@ class ControlClient:
             why = "no answer in time"
         else:
             why = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        return NoAnswerError(f"no serve answers at {self.url} ({why}); start it, or name another")
+        return NoAnswerError(
+            self._hidden(f"no serve answers at {self.url} ({why}); start it, or name another")
+        )
 
     def _another(self, response: http.client.HTTPResponse) -> UsageError:
         kind = response.getheader("Content-Type", "no type")
         return UsageError(
-            f"what answers at {self.url} (HTTP {response.status}, {kind}) is not the control API of"
-            " wove-http-dev serve, which has a port of its own, not that of tasks; give the address"
-            " that serve prints after page:"
+            self._hidden(
+                f"what answers at {self.url} (HTTP {response.status}, {kind}) is not the control"
+                " API of wove-http-dev serve, which has a port of its own, not that of tasks; give"
+                " the address that serve prints after page:"
+            )
         )
+
+    def _hidden(self, text: str) -> str:
+        """Return ``text`` without the token: another server may repeat what it was sent."""
+        return replace_secrets(text, [self._token])
 
     def other_version(self) -> UsageError:
         """Return the error to raise for an answer that is not as this version expects it."""

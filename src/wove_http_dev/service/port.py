@@ -9,6 +9,7 @@ import socket
 from wove_http_dev.errors import PortInUseError, UsageError
 from wove_http_dev.hosts import Host
 from wove_http_dev.platforms import require_posix
+from wove_http_dev.secret import shown_url
 from wove_http_dev.service.listener import Listener
 from wove_http_dev.service.reservation import Address, Reservation, reserve
 
@@ -119,7 +120,9 @@ def _addresses(host: str) -> list[Address]:
     try:
         infos = socket.getaddrinfo(Host(host).name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
-        raise UsageError(f"host {host!r} does not resolve ({exc}); {_USE_LOCALHOST}") from exc
+        raise UsageError(
+            f"host {shown_url(host)!r} does not resolve ({exc}); {_USE_LOCALHOST}"
+        ) from exc
     unique = dict.fromkeys((family, str(address[0])) for family, _, _, _, address in infos)
     return sorted(unique, key=lambda each: each[0] != socket.AF_INET)
 

@@ -48,6 +48,9 @@ def test_a_url_that_wove_would_not_take_is_an_error(url: str) -> None:
         "ftp://user:correct-horse@localhost/wove",
         "http://user:correct-horse@localhost:99999/wove",
         "http://user:horse/x@localhost/wove",
+        "user:correct-horse@localhost:8080",
+        "https:/user:correct-horse@localhost/wove",
+        "ftp://localhost/wove?key=correct-horse",
     ],
 )
 def test_an_error_about_a_url_shows_no_password(url: str) -> None:

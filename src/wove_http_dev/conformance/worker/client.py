@@ -87,6 +87,8 @@ class ServiceUnderTest:
     ) -> None:
         parts = _parts(url)
         self.url = url
+        self.place = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        """The URL for messages: without its query, which may have a key."""
         self.tls = parts.scheme == "https"
         self.host = parts.hostname or ""
         self.port = parts.port or (443 if self.tls else 80)
@@ -288,11 +290,12 @@ def _parts(url: str) -> urllib.parse.SplitResult:
     except ValueError as exc:
         if "@" in url:  # a password may be in it, and in the text of exc
             raise UrlError("what is given is not a URL, or has a user name or password") from None
-        raise UrlError(f"{url!r} is not a URL: {exc}") from exc
+        raise UrlError(f"{url.partition('?')[0]!r} is not a URL: {exc}") from exc
     if parts.username is not None:
         raise UrlError("the URL must not hold a user name or password")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UrlError(f"{url!r} is not an http:// or https:// URL with a host")
+        shown = "what is given" if "@" in url else repr(url.partition("?")[0])
+        raise UrlError(f"{shown} is not an http:// or https:// URL with a host")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise UrlError("the URL must be percent-encoded")
     return parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, NoReturn
 from wove_http_dev.conformance.case import CaseFailed, NotApplicable
 from wove_http_dev.conformance.worker import answers, commands, tasks
 from wove_http_dev.conformance.worker.answer_log import AnswerLog, CaseAnswers
+from wove_http_dev.conformance.worker.answer_rules import SHORTEST_SECRET
 from wove_http_dev.conformance.worker.background import Background
 from wove_http_dev.conformance.worker.callbacks import Callback, Listener
 from wove_http_dev.conformance.worker.client import ServiceUnderTest
@@ -154,6 +156,16 @@ class CaseContext:
         """Whether the service has said that it is too busy: it may limit the runs at a time, and
         other cases may run. A case that fails then is run again alone."""
         return self._turned_away
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets of the service, which no text about the case may show."""
+        keys = urllib.parse.parse_qsl(self.service.target.partition("?")[2])
+        given = (
+            *(self.service.secret.decode("utf-8"), self.service.bearer),
+            *(value for _, value in keys),
+        )
+        return [each for each in given if len(each) >= SHORTEST_SECRET]
 
     def _note_sent(self, connection: object, data: bytes) -> None:
         self._requests.note(connection, data)

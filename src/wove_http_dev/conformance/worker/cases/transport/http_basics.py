@@ -33,7 +33,7 @@ def reachable(check: CaseContext) -> str:
     try:
         answer = check.post(body, patience=2 * check.patience)
     except NoAnswer as exc:
-        raise CaseFailed(f"nothing to check at {check.service.url}: {exc}") from exc
+        raise CaseFailed(f"nothing to check at {check.service.place}: {exc}") from exc
     return f"HTTP {answer.status}"
 
 
