@@ -296,6 +296,13 @@ def test_misspelt_fault(worker: HttpWorker) -> None:
     assert found == (2, 1, True)
 
 
+def test_fault_in_several_arguments() -> None:
+    """A field that is not in the same argument as its fault is told to be put there."""
+    done = run_here("ctl", "inject", "status", "code=503")
+    advice = "unrecognized arguments: code=503; a fault and its fields are one argument: 'status"
+    assert (done.returncode, advice in done.stderr) == (2, True)
+
+
 def test_wrong_token(worker: HttpWorker, state: Path) -> None:
     """Another token is refused in one line."""
     (state / "token").write_text("another")

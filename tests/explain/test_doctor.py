@@ -3,6 +3,7 @@ that is right."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.explain.conftest import Diagnose, MakeSettings
 from tests.explain.helpers import LEFT_OUT, TASK
 from wove_http_dev.explain.doctor import CHECKS, SENDING_NEEDS
+from wove_http_dev.private_files import write_private
 
 OF_THE_PROCESS = ["default-environment", "names", "fork"]
 
@@ -44,6 +46,47 @@ def test_not_sent(diagnose: Diagnose, settings: MakeSettings) -> None:
     done = diagnose(settings(config={"security": "env:NOT_SET_ANYWHERE"}))
     assert done.findings["no-op"] == ("skipped", "not sent, because of a problem above")
     assert (done.status, done.out.splitlines()[-1]) == (1, "1 problem found")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """The file of a secret in the state directory of a serve."""
+    file = tmp_path / "two words" / "secret"
+    file.parent.mkdir()
+    write_private(file, b"correct-horse")
+    return file
+
+
+def test_secret_of_a_local_serve(diagnose: Diagnose, settings: MakeSettings, kept: Path) -> None:
+    """Where the variable of the secret is not set, the line that sets it to a local serve's is
+    shown, as a shell reads it."""
+    security = {"security": "env:NOT_SET_ANYWHERE"}
+    done = diagnose(settings(config=security), "--state-dir", str(kept.parent))
+    advice = f"""a local serve keeps its secret: export NOT_SET_ANYWHERE="$(cat '{kept}')\""""
+    assert done.problems["security"].endswith(advice)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"security": "env:WITH_BREAK"},
+        {"security": {"type": "bearer", "token_env": "NOT_SET_ANYWHERE"}},
+        {"security": "env:NOT_SET_ANYWHERE", "url": "https://workers.internal/wove/tasks"},
+        {"security": "env:NOT_SET_ANYWHERE", "url": "no url"},
+    ],
+    ids=["set", "a token", "elsewhere", "nowhere"],
+)
+def test_no_secret_of_a_local_serve(
+    diagnose: Diagnose,
+    settings: MakeSettings,
+    kept: Path,
+    config: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A local serve's secret is offered only in place of one that is missing, and for it."""
+    monkeypatch.setenv("WITH_BREAK", "correct\n")
+    done = diagnose(settings(config=config), "--state-dir", str(kept.parent))
+    assert (done.status, "local serve" in done.out) == (1, False)
 
 
 def test_several_problems(diagnose: Diagnose, settings: MakeSettings) -> None:

@@ -70,7 +70,18 @@ class Parser(argparse.ArgumentParser):
         flag = nearest(f"--{name}", self._option_string_actions)
         if flag is not None and word.startswith("-"):
             return f"; did you mean {flag}?"
+        if self.prog.endswith((" inject", " serve", " exec")) and _is_field_of_a_fault(word):
+            return "; a fault and its fields are one argument: 'status code=503'"
         return "; put the command after --" if self.prog.endswith(" exec") else ""
+
+
+def _is_field_of_a_fault(word: str) -> bool:
+    from wove_http_dev.faults import FAULTS
+    from wove_http_dev.faults.selector import Selector
+
+    name, equals, _ = word.partition("=")
+    kinds: list[type] = [Selector, *FAULTS.values()]
+    return bool(equals) and any(name in fields_of(kind) for kind in kinds)
 
 
 def described(about: str, *examples: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ raises :class:`Problem`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -106,6 +107,8 @@ def examine(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterat
         if not right.issuperset(check.needs):
             continue
         finding = _finding(check.name, check.run, env)
+        if check.run is configuration_checks.security and "url" in right:
+            finding = replace(finding, text=finding.text + _unset(env, serve))
         if finding.verdict == "ok":
             right.add(check.name)
         yield finding
@@ -128,11 +131,25 @@ def _no_op(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterato
     yield _finding("clock", clock, env, answer)
 
 
+def _unset(env: RemoteEnvironment, serve: LocalServe) -> str:
+    """Return where the secret is that ``env`` takes from a variable which has none, if it can be
+    that of a local serve."""
+    variable = env.secret_variable
+    if not variable or os.environ.get(variable) or not serve.secrets:
+        return ""
+    if env.mode != "signed" or not env.host.is_loopback:
+        return ""
+    return f"; a local serve keeps its secret: {_export(variable, serve.secrets[0][0])}"
+
+
+def _export(variable: str, file: str) -> str:
+    return f'export {variable}="$(cat {shell_word(file)})"'
+
+
 def _kept(env: RemoteEnvironment, answer: Answer, serve: LocalServe, seconds: float) -> str:
     if answer.status != 401 or (file := kept_secret(env, serve, seconds)) is None:
         return ""
-    variable = env.secret_variable or SECRET_VARIABLE
-    export = f'export {variable}="$(cat {shell_word(file)})"'
+    export = _export(env.secret_variable or SECRET_VARIABLE, file)
     return f"; the worker accepts the secret of a local serve: {export}"
 
 
