@@ -230,6 +230,38 @@ def test_nothing_arrived_at_a_worker_that_does_not_run(
     assert wove_http_worker.report().splitlines()[1:-1] == [line]
 
 
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_worker_that_was_ended(wove_http_worker: HttpWorker, end: str) -> None:
+    """A worker that ended after it had received something is said not to run."""
+    weave_one(answer)
+    getattr(wove_http_worker, end)()
+    line = "the worker is not running; start() starts it, and so does reset()"
+    assert wove_http_worker.report().splitlines()[1] == line
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_fault_that_ended_the_worker(
+    wove_http_worker_factory: WorkerFactory, isolated: bool
+) -> None:
+    """The fault that has ended the worker is named: what is sent later is only refused."""
+    worker = wove_http_worker_factory(isolated=isolated)
+    worker.inject("crash-before-run", times=1)
+    with pytest.raises(EnvironmentExecutionError):
+        weave_one(answer)
+    deadline = time.monotonic() + TIMEOUT
+    while worker.running and time.monotonic() < deadline:
+        time.sleep(0.01)  # the client may know it before the worker
+    line = "the worker is not running: the fault crash-before-run ended it; start() starts it"
+    assert line in worker.report()
+
+
+def test_worker_that_was_started_again(wove_http_worker: HttpWorker) -> None:
+    """A worker that runs again is not said to have ended."""
+    weave_one(answer)
+    wove_http_worker.restart()
+    assert "not running" not in wove_http_worker.report()
+
+
 @pytest.mark.parametrize("fault", ["refuse-connections", "handshake-stall"])
 def test_nothing_arrived_because_of_a_fault(
     wove_http_worker_factory: WorkerFactory, fault: str

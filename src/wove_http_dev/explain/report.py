@@ -58,6 +58,7 @@ def report(
         _redirected(state),
         unused,
         where,
+        [] if running else _ended(state, configured),
         [] if known else _nothing_arrived(state, running, environment, configured, forked),
         [journal.render()],
     ]
@@ -149,6 +150,20 @@ def _redirected(state: HostState) -> list[str]:
                 " this worker's: Wove follows redirects. assert_contained() fails on such an answer"
             )
     return lines
+
+
+def _ended(state: HostState, configured: bool) -> list[str]:
+    """Say that a worker to which something was sent does not run any more, and what ended it."""
+    if not configured or not state.journal.exchanges:
+        return []
+    crashed = [
+        fault.name
+        for injection in state.faults.injections
+        for fault in injection.faults
+        if fault.crashes and injection.hits
+    ]
+    by = f": the fault {crashed[-1]} ended it" if crashed else ""
+    return [f"the worker is not running{by}; start() starts it, and so does reset()"]
 
 
 def _nothing_arrived(

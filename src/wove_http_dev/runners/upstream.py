@@ -250,7 +250,8 @@ def _not_started(status: int | None) -> bool:
 
 def _status_text(raw: HttpAnswer) -> str:
     said = error_text(raw)
-    return f"upstream answered {raw.status} {raw.reason}".rstrip() + (f": {said}" if said else "")
+    text = f"upstream answered {raw.status} {raw.reason}".rstrip() + (f": {said}" if said else "")
+    return f"{text}; correct the path of upstream's URL" if raw.status == 404 else text
 
 
 def _unknown_outcome(leg: UpstreamLeg, answer: UpstreamAnswer) -> Outcome:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from wove.environment import EnvironmentExecutionError
 
@@ -81,11 +83,22 @@ def test_other_status_is_relayed(make_worker: MakeWorker, status: str) -> None:
     assert got == (status, b"why", "7")
 
 
-def test_other_status_is_noted(make_worker: MakeWorker) -> None:
-    """The journal notes it, with the reason that upstream gives."""
-    _, worker = asked(make_worker, reply_of(b'{"error": "busy"}', "503 Service Unavailable"))
+@pytest.mark.parametrize(
+    ("status", "said", "words"),
+    [
+        ("503 Service Unavailable", "busy", "503 Service Unavailable: busy"),
+        (
+            "404 Not Found",
+            "no route",
+            "404 Not Found: no route; correct the path of upstream's URL",
+        ),
+    ],
+)
+def test_other_status_is_noted(make_worker: MakeWorker, status: str, said: str, words: str) -> None:
+    """The journal notes it, with the reason that upstream gives, and what to do about a path."""
+    _, worker = asked(make_worker, reply_of(json.dumps({"error": said}).encode(), status))
     (leg,) = worker.exchanges[-1].upstream
-    words = "upstream answered 503 Service Unavailable: busy"
+    words = f"upstream answered {words}"
     assert (leg.error, leg.code, worker.runs.last.executions) == (words, "upstream-status", 0)
 
 
