@@ -50,10 +50,14 @@ def run_command(
     received: list[int] = []
 
     def pass_on(number: int, _: object) -> None:
-        # Ctrl-C is not passed on: the terminal sends SIGINT to the command as well.
         received.append(number)
         for process in processes:
             process.send_signal(number)
+
+    def interrupted(number: int, _: object) -> None:
+        # Not passed on: the terminal sends SIGINT to the command as well, once there is one.
+        if not processes:
+            received.append(number)
 
     # The handlers stay as long as the worker: a second signal must not end this process before
     # the worker has removed its files.
@@ -68,10 +72,11 @@ def run_command(
         environ = {**os.environ, **worker.client_env}
         if impersonate is not None:
             environ.update(_proxied(stack, worker, impersonate))
-        processes.append(_start(command, environ))
-        for number in received:  # received while the command was being started
-            processes[0].send_signal(number)
-        status = _wait(processes[0])
+        with handled(interrupted, signal.SIGINT):  # Ctrl-C is for the command
+            processes.append(_start(command, environ))
+            for number in received:  # received while the command was being started
+                processes[0].send_signal(number)
+            status = processes[0].wait()
         _report(worker, status)
     return status if status >= 0 else 128 - status
 
@@ -99,14 +104,6 @@ def _start(command: Sequence[str], environ: dict[str, str]) -> subprocess.Popen[
         return subprocess.Popen(command, env=environ)
     except OSError as exc:
         raise UsageError(f"cannot run {command[0]!r}: {exc.strerror}") from exc
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
 
 
 def _report(worker: HttpWorker, status: int) -> None:
