@@ -566,9 +566,9 @@ def test_default_port() -> None:
     assert "(default: 8443)" in " ".join(run_here("serve", "--help").stdout.split())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_stops_on_a_signal(served: Served, number: signal.Signals) -> None:
-    """SIGINT and SIGTERM stop ``serve`` with exit status 0 and nothing on stderr."""
+    """SIGINT, SIGTERM and SIGHUP stop ``serve`` with exit status 0 and nothing on stderr."""
     served.process.send_signal(number)
     _, err = served.process.communicate(timeout=PATIENCE)
     assert (served.process.returncode, err) == (0, "")

@@ -48,7 +48,7 @@ def test_ignored_signal_stays_ignored(received: list[int]) -> None:
     assert (received, signal.getsignal(NUMBER)) == ([], signal.SIG_IGN)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stop_signal(number: signal.Signals) -> None:
     """A signal that ends a command is waited for."""
     with stop_signals() as signals:

@@ -1,6 +1,6 @@
 """``serve``: runs a worker service during development, until it is stopped.
 
-It prints how to reach the worker, then its log, and stops on SIGINT or SIGTERM.
+It prints how to reach the worker, then its log, and stops on SIGINT, SIGTERM or SIGHUP.
 The secret is never printed, because a terminal's scrollback may be stored.
 """
 
@@ -54,7 +54,7 @@ def serve(
     page: bool = True,
     page_port: int | None = None,
 ) -> int:
-    """Serve with the options ``words`` until SIGINT or SIGTERM. Returns the exit status 0.
+    """Serve with the options ``words`` until SIGINT, SIGTERM or SIGHUP. Returns the exit status 0.
 
     Meanwhile ``app_dir`` is on the import path; with ``reload`` its modules are imported again when
     they change. ``log`` is ``text``, or ``json`` for nothing but JSON on stdout; what tasks print
@@ -150,7 +150,7 @@ def _run(
     ready: Path | None,
 ) -> None:
     """Start ``worker``, and its control API on the port ``reserved``; say how to reach them; stop
-    them on SIGINT or SIGTERM. Blocks until then."""
+    them on SIGINT, SIGTERM or SIGHUP. Blocks until then."""
     with ExitStack() as stack:
         stack.enter_context(stuck_runs_ignored())
         signals = stack.enter_context(stop_signals())

@@ -37,7 +37,7 @@ def handled(handler: Callable[[int, object], object], *numbers: int) -> Iterator
 
 
 class StopSignals:
-    """SIGINT and SIGTERM, as they arrive in the block of :func:`stop_signals`."""
+    """SIGINT, SIGTERM and SIGHUP, as they arrive in the block of :func:`stop_signals`."""
 
     def __init__(self) -> None:
         self._reader: socket.socket | None = None
@@ -50,7 +50,7 @@ class StopSignals:
         assert self._reader is not None
         while True:  # other signals that Python handles come here too
             number = int.from_bytes(os.read(self._reader.fileno(), 1), "big")
-            if number in (0, signal.SIGINT, signal.SIGTERM):
+            if number in (0, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 return number
 
     def end_at_once(self, before_end: Callable[[], object] = lambda: None) -> None:
@@ -76,8 +76,8 @@ class StopSignals:
 
 @contextmanager
 def stop_signals() -> Iterator[StopSignals]:
-    """Let SIGINT and SIGTERM do nothing but be waited for, unless they are ignored, until the block
-    ends."""
+    """Let SIGINT, SIGTERM and SIGHUP, with which a terminal closes, do nothing but be waited for,
+    unless they are ignored, until the block ends."""
     # A handler runs only when the main thread executes Python code again, which is too late if it
     # is blocked. The wake-up descriptor is written at once.
     signals = StopSignals()
@@ -96,7 +96,7 @@ def stop_signals() -> Iterator[StopSignals]:
         reader,
         writer,
         restored_by(end),
-        handled(lambda *_: None, signal.SIGINT, signal.SIGTERM),
+        handled(lambda *_: None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
         restored_by(restore),
     ):
         reader.setblocking(True)  # whatever socket.setdefaulttimeout() is
