@@ -296,6 +296,14 @@ def test_port_of_tasks(worker: HttpWorker) -> None:
         client(f"http://localhost:{worker.port}").worker()
 
 
+def test_short_token() -> None:
+    """A token of one letter is not hidden in the words of this program's own message."""
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(NoAnswerError) as caught:
+        ControlClient(url, "t").worker()
+    assert str(caught.value).startswith(f"no serve answers at {url}/api/v1 (Connection refused); ")
+
+
 @pytest.mark.parametrize(
     "echo",
     [

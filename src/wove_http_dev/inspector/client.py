@@ -288,13 +288,14 @@ class ControlClient:
                 return value
             if "code" in value:  # a worker's own refusal
                 raise self._another(response)
-            problem, hint = str(value["error"]), str(value.get("hint") or "")
+            problem = self._hidden(str(value["error"]))
+            hint = self._hidden(str(value.get("hint") or ""))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._another(response) from None
         if response.status == 401:
             hint = "give that of this serve, which is in the file token of its --state-dir"
         kind = _ERRORS.get(response.status, UsageError)
-        raise kind(self._hidden("; ".join(filter(None, [problem, hint]))))
+        raise kind("; ".join(filter(None, [problem, hint])))
 
     def _parsed(self, text: str) -> Any:
         try:
@@ -306,23 +307,20 @@ class ControlClient:
         if isinstance(exc, TimeoutError):
             why = "no answer in time"
         else:
-            why = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        return NoAnswerError(
-            self._hidden(f"no serve answers at {self.url} ({why}); start it, or name another")
-        )
+            why = getattr(exc, "strerror", None) or self._hidden(str(exc)) or type(exc).__name__
+        return NoAnswerError(f"no serve answers at {self.url} ({why}); start it, or name another")
 
     def _another(self, response: http.client.HTTPResponse) -> UsageError:
-        kind = response.getheader("Content-Type", "no type")
+        kind = self._hidden(response.getheader("Content-Type", "no type"))
         return UsageError(
-            self._hidden(
-                f"what answers at {self.url} (HTTP {response.status}, {kind}) is not the control"
-                " API of wove-http-dev serve, which has a port of its own, not that of tasks; give"
-                " the address that serve prints after page:"
-            )
+            f"what answers at {self.url} (HTTP {response.status}, {kind}) is not the control API of"
+            " wove-http-dev serve, which has a port of its own, not that of tasks; give the address"
+            " that serve prints after page:"
         )
 
     def _hidden(self, text: str) -> str:
-        """Return ``text`` without the token: another server may repeat what it was sent."""
+        """Return ``text``, which another server wrote, without the token: it may repeat what it was
+        sent. This program's own words are not searched, in which a short token would be found."""
         return replace_secrets(text, [self._token])
 
     def other_version(self) -> UsageError:
