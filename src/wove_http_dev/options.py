@@ -53,7 +53,8 @@ class Options:
     tls: bool = field(True, "serve https, not plain http", side=SERVICE)
     security: Any = field(
         "signed",
-        "signed, bearer, none, or any form of executor_config.security",
+        "how requests are authenticated: signed, bearer, none, or any form of Wove's"
+        " executor_config.security",
         metavar="signed|bearer|none",
         side=CREDENTIALS,
     )
@@ -66,7 +67,10 @@ class Options:
     )
     key: str = field("default", "key id of signed requests", metavar="NAME", side=CREDENTIALS)
     clock_skew: float = field(
-        300.0, "seconds that a timestamp may differ", "seconds", side=CREDENTIALS
+        300.0,
+        "seconds that the timestamp of a signed request may differ from the worker's clock",
+        "seconds",
+        side=CREDENTIALS,
     )
     host: str = field("localhost", "name or address to listen on", metavar="HOST", side=SERVICE)
     hosts: Sequence[str] = field(
@@ -119,7 +123,7 @@ class Options:
     )
     upstream_ca_file: str | None = field(
         None,
-        "CAs that upstream's certificate must be of (default: the system's)",
+        "CAs that may have issued upstream's certificate, PEM (default: the system's)",
         metavar="FILE",
         side=SERVICE,
     )

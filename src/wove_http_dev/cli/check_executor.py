@@ -29,8 +29,8 @@ def add_executor_command(kinds: Any) -> None:
         help="run numbered cases with an executor in real weaves",
         **described(
             "Runs real weaves with an executor, each against a worker that behaves in one known"
-            " way, and says what the executor made of it. Exit status 0 if it conforms, 1 if a case"
-            " failed. It takes 10 to 20 s.",
+            " way, and judges how the executor deals with it. Exit status 0 if it conforms, 1 if a"
+            " case failed. It takes 10 to 20 s, and longer on a busy machine.",
             "wove-http-dev check executor myapp.executors:make_executor",
             "wove-http-dev check executor myapp.executors:make_executor --run 'security.*'",
             "wove-http-dev check executor --executor http --known-failing builtin",

@@ -26,8 +26,9 @@ def add_worker_command(kinds: Any) -> None:
         help="send numbered cases to a running worker service",
         usage="wove-http-dev check worker [OPTIONS] [URL]",
         **described(
-            "Sends requests, correct and wrong ones, to a worker service, and says what it made of"
-            " them. Exit status 0 if it conforms, 1 if a case failed. It takes 5 to 8 s.",
+            "Sends requests, correct and wrong ones, to a worker service, and judges its answers."
+            " Exit status 0 if it conforms, 1 if a case failed. It takes 5 to 8 s, and longer on a"
+            " busy machine.",
             "wove-http-dev check worker https://localhost:8443/wove/tasks \\",
             "    --secret-env WOVE_WORKER_SECRET --ca-file ca.pem",
             "wove-http-dev check worker http://localhost:8080/wove/tasks \\",

@@ -69,7 +69,10 @@ def _add_common(parser: Any, default: Any) -> None:
     secrets = parser.add_mutually_exclusive_group()
     add_secret_flags(secrets, "--token", "the token, for --api", default=default)
     parser.add_argument(
-        "--json", action="store_true", default=default or False, help="print what the API answers"
+        "--json",
+        action="store_true",
+        default=default or False,
+        help="print the API's answer as JSON",
     )
 
 
@@ -122,12 +125,15 @@ def _add_steering(add: Callable[..., argparse.ArgumentParser]) -> None:
         "inject 'slow-response delay=2 task=convert times=1'",
     )
     inject.add_argument(
-        "fault", metavar="'FAULT field=value ...'", help="see: wove-http-dev faults"
+        "fault",
+        metavar="'FAULT field=value ...'",
+        help="a fault with its fields, as 'wove-http-dev faults' lists them, and the words that"
+        " select requests: task, command, times, after, probability, seed",
     )
 
     remove = add("remove", "remove a fault, or a stub", "remove 1", "remove --stub 1")
     remove.add_argument("--stub", action="store_true", help="ID is that of a stub")
-    remove.add_argument("id", metavar="ID", help="what inject printed")
+    remove.add_argument("id", metavar="ID", help="the id that inject, or stub, printed")
 
     hold = add(
         "hold",
@@ -140,8 +146,8 @@ def _add_steering(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--release-when", metavar="N", type=_count, help="release them when the N-th has arrived"
     )
 
-    release = add("release", "release what a hold holds", "release 1")
-    release.add_argument("id", metavar="ID", help="what hold printed")
+    release = add("release", "release the runs of a hold, and hold no further ones", "release 1")
+    release.add_argument("id", metavar="ID", help="the id that hold printed")
 
     stub = add(
         "stub",
@@ -154,12 +160,14 @@ def _add_steering(add: Callable[..., argparse.ArgumentParser]) -> None:
     answer.add_argument("--result", metavar="JSON", help="the result")
     answer.add_argument("--error", metavar="'TYPE: MESSAGE'", help="the exception to raise")
 
-    replay = add("replay", "run again what a client sent", "replay 3f2a9c1e")
+    replay = add(
+        "replay", "run a task again, with the arguments that the client sent", "replay 3f2a9c1e"
+    )
     replay.add_argument("run_id", metavar="RUN", help="the run's id, or its beginning")
 
     add(
         "reset",
-        "empty the journal; remove faults, holds and stubs; kill what runs in processes",
+        "empty the journal; remove faults, holds and stubs; kill tasks of --runner processes",
         "reset",
     )
 

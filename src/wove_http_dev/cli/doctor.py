@@ -32,11 +32,11 @@ def add_doctor_command(commands: Any) -> None:
     """Add ``doctor`` to an argparse subparsers action."""
     parser = commands.add_parser(
         "doctor",
-        help="say what is wrong with an application's wove.config before it hurts",
+        help="find what is wrong in an application's Wove configuration, without sending a task",
         **described(
-            "Says, in a line for each check, what will go wrong before a task is sent, and what to"
-            " do; then sends one signed request that is no task, and shows the answer. Exit status"
-            " 1 if there is a problem.",
+            "Checks the Wove configuration of an application. A line for each check says what would"
+            " go wrong when a task is sent, and what to do. Then it sends one signed request that"
+            " is no task, and shows the answer. Exit status 1 if there is a problem.",
             "wove-http-dev doctor myapp.settings",
             "wove-http-dev doctor myapp.worker:configure  # a function that configures",
             "wove-http-dev doctor                         # Wove's own wove_config.py",

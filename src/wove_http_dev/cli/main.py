@@ -157,7 +157,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--ready-file",
         metavar="FILE",
-        help="file that is there while it takes requests: its addresses and files, as JSON",
+        help="file that exists while serve takes requests: its addresses and files, as JSON",
     )
     serve.add_argument(
         "--page-port",
@@ -191,7 +191,7 @@ def _add_exec(commands: Any) -> None:
             "Runs CMD while a worker is running, with the environment variables that a client of it"
             " needs: WOVE_WORKER_URL, WOVE_WORKER_SECRET; for the CAs to trust SSL_CERT_FILE,"
             " REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS; no_proxy, NO_PROXY. The exit"
-            " status is that of CMD; if it is not 0, what the worker has seen is on stderr.",
+            " status is that of CMD; if it is not 0, the worker's report is on stderr.",
             "wove-http-dev exec -- pytest tests/end_to_end",
             "wove-http-dev exec --fault 'truncated-body times=1' -- python -m myapp",
             "wove-http-dev exec --impersonate https://workers.internal/wove/tasks -- pytest",

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 MARKERS = {
     "wove_http": (
-        "wove_http(**options): options of the wove_http_worker of this test (see the README)"
+        "wove_http(**options): options of the wove_http_worker of this test, and of the workers of"
+        " wove_http_worker_factory (see the README)"
     ),
     "wove_http_faults": (
-        'wove_http_faults("all" | names or families, exclude=[...]): run the test once per fault,'
-        " which is in force on its wove_http_worker"
+        'wove_http_faults("all", names, families or faults, exclude=[...]): run the test once per'
+        " fault, which is in force on its wove_http_worker"
     ),
 }
 """The plugin's markers, each with the line that ``pytest --markers`` shows."""
