@@ -198,6 +198,31 @@ def test_two_streams(source: Source) -> None:
     assert [[event.name for event in pending(stream)] for stream in streams] == [["run"]] * 2
 
 
+def test_problems(source: Source) -> None:
+    """A stream of problems has every run, and of the exchanges only those that were refused or
+    failed, also if that is not so from the beginning."""
+    stream = source.events.stream(problems=True)
+    next(stream)
+    late, _ = source.journal.open(), source.journal.open()
+    assert pending(stream) == []
+    late.refusal = "bad signature"
+    source.journal.close(late)
+    source.add()
+    assert [event.name for event in pending(stream)] == ["exchange", "run"]
+
+
+def test_batches_of_problems(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exchanges that a stream leaves out do not count for the size of a write."""
+    monkeypatch.setattr(module, "BATCH", 2)
+    stream = source.events.stream(problems=True)
+    next(stream)
+    for number in range(5):
+        source.journal.open()
+        source.add(str(number))
+    writes = [[event.data["run_id"] for event in parse(next(stream))] for _ in range(3)]
+    assert writes == [["0", "1"], ["2", "3"], ["4"]]
+
+
 def test_hostile_text(source: Source) -> None:
     """Line breaks, other controls and lone surrogates cannot end an event or add a field."""
     stream = opened(source)
@@ -405,6 +430,34 @@ def test_long_events_are_not_kept(source: Source) -> None:
     for stream in streams:
         pending(stream)
     assert len(source.described) == 3
+
+
+def test_notes_are_not_made_again(source: Source) -> None:
+    """Until a stream takes it, the note of a record is used for its next change."""
+    stream = opened(source)
+    run = source.add()
+    (first,) = source.events._notes.values()
+    source.journal.change(run, "running")
+    assert (*source.events._notes.values(),) == (first,)
+    pending(stream)
+    source.journal.finish(run, returned(1))
+    assert (*source.events._notes.values(),) != (first,)
+
+
+def test_change_during_a_description(source: Source) -> None:
+    """A run that changes while a stream describes it is sent again."""
+    stream = opened(source)
+    source.add()
+    describe = source._run
+
+    def changing(run: Run) -> Any:
+        described = describe(run)
+        if len(source.described) == 1:
+            source.journal.change(run, "running")
+        return described
+
+    source.events._describe_run = changing
+    assert [event.data["state"] for event in pending(stream)] == ["received", "running"]
 
 
 def test_shared_event_is_replaced(source: Source) -> None:

@@ -98,11 +98,15 @@ class TestEvents:
         return stream.readline()
 
     @pytest.fixture
-    def stream(self, api: Calls) -> Iterator[IO[bytes]]:
+    def query(self) -> str:
+        return ""
+
+    @pytest.fixture
+    def stream(self, api: Calls, query: str) -> Iterator[IO[bytes]]:
         connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=TIMEOUT)
         with contextlib.closing(connection):
             headers = {"Authorization": f"Bearer {TOKEN}"}
-            connection.request("GET", f"{API}/events", headers=headers)
+            connection.request("GET", f"{API}/events{query}", headers=headers)
             answer = connection.getresponse()
             assert answer.getheader("Content-Type") == "text/event-stream"
             yield answer
@@ -144,6 +148,15 @@ class TestEvents:
         (found,) = json.loads(data.removeprefix(b"data: "))["holds"]
         assert found["runs"] == [f"run-{n}" for n in range(1, HELD_RUNS + 1)]
         assert len(api.get("/holds")["holds"][0]["runs"]) == len(hold.runs) == len(frames)
+
+    @pytest.mark.parametrize(("query", "number"), [("", 1), ("?problems=true", 2)])
+    def test_problems(self, api: Calls, stream: IO[bytes], number: int) -> None:
+        """With ``problems``, of the exchanges only those that were refused or failed come."""
+        api.worker.allow_refusals()
+        signed_request(api.worker, run_frame(answer))
+        signed_request(api.worker, b"no frame")
+        data = self.read_until(stream, b"exchange")
+        assert json.loads(data.removeprefix(b"data: "))["number"] == number
 
     def test_reset(self, api: Calls, stream: IO[bytes]) -> None:
         """A reset comes."""

@@ -42,8 +42,8 @@ _STATUS: tuple[tuple[type[WoveHttpDevError], int], ...] = (
 )
 """The status of each error, the first that fits. An error of no class above (the worker does not
 run, the journal dropped a payload) is one of its present state."""
-Events = Callable[[str | None], Iterator[bytes]]
-"""Returns the stream of events after the ``Last-Event-ID``."""
+Events = Callable[..., Iterator[bytes]]
+"""Returns the stream of events after the ``Last-Event-ID``, for the words of the query."""
 
 
 class _Segment(BaseConverter):
@@ -184,14 +184,14 @@ class Api:
         if route.name == "openapi":
             return _json(document(cookie_name=self._access.cookie_name))
         if route.name == "events":
-            return self._stream(request)
+            return self._stream(request, words)
         result = getattr(self._control, route.name)(*values.values(), **words)
         return Response(status=204) if result is None else _json(result, route.status)
 
-    def _stream(self, request: Request) -> Response:
+    def _stream(self, request: Request, words: Mapping[str, Any]) -> Response:
         if request.method == "HEAD":
             return Response(content_type="text/event-stream")
-        stream = self._events(request.headers.get("Last-Event-ID"))
+        stream = self._events(request.headers.get("Last-Event-ID"), **words)
         return Response(stream, content_type="text/event-stream", direct_passthrough=True)
 
 

@@ -14,9 +14,11 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from wove_http_dev.errors import UnavailableError
+from wove_http_dev.inspector.shapes import is_problem
 from wove_http_dev.runs.observer import JournalObserver
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.records import Exchange, Run
@@ -63,12 +65,16 @@ class Events(JournalObserver):
         self._stopped = threading.Event()
         self._pause = pause if pause is not None else self._stopped.wait
         self._epoch = str(int(clock() * 1000))
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()  # entered by itself: through the condition takes longer
+        self._changed = threading.Condition(self._lock)
         self._number = 0
         self._notes: OrderedDict[object, _Note] = OrderedDict()
         """The newest change of each record, by its ``id()``, in the order of the changes."""
         self._forgotten = 0
         """The number of the newest change that is not among the notes."""
+        self._taken = 0
+        """The number of the last change when a stream took notes last: those do not change any
+        more."""
         self._reset_at = 0
         """The number of the newest exchange before the last reset."""
         self._idle = 0
@@ -118,15 +124,18 @@ class Events(JournalObserver):
         with self._changed:
             self._reset_at = newest
             self._notes.clear()
-            self._notes["reset"] = _Note(self._count(), None)
+            self._notes["reset"] = _Note(None, self._count())
 
     def _note(self, record: Run | Exchange) -> None:
         # Weak, because only the journal keeps records: it is limited. A new record that gets the
         # id() of one that was freed takes the place of its note, which nobody can use.
         reference = weakref.ref(record)
-        with self._changed:
-            self._notes.pop(id(record), None)
-            self._notes[id(record)] = _Note(self._count(), reference)
+        with self._lock:
+            note = self._notes.pop(id(record), None)
+            if note is None or note.number <= self._taken or note.reference is not reference:
+                note = _Note(reference)
+            note.number = self._count()
+            self._notes[id(record)] = note
             if len(self._notes) > REMEMBERED:
                 self._forgotten = self._notes.popitem(last=False)[1].number
 
@@ -139,19 +148,20 @@ class Events(JournalObserver):
 
     # Streams
 
-    def stream(self, last_event_id: str | None = None) -> EventStream:
+    def stream(self, last_event_id: str | None = None, *, problems: bool = False) -> EventStream:
         """Return a new stream, which begins after the event ``last_event_id``; without one, now.
+        With ``problems`` it has only those exchanges that were refused or failed.
 
         Raises :class:`UnavailableError` if :data:`STREAM_LIMIT` streams are open.
         """
-        with self._changed:
+        with self._lock:
             if len(self._streams) >= STREAM_LIMIT:
                 raise UnavailableError(
                     f"{STREAM_LIMIT} event streams are open; close pages that show this worker",
                     retry_after=KEEPALIVE,
                 )
             position = self._position(last_event_id) if last_event_id else self._number
-            stream = EventStream(self, position)
+            stream = EventStream(self, position, problems)
             self._streams.add(stream)
             return stream
 
@@ -191,21 +201,20 @@ class Events(JournalObserver):
             finally:
                 self._idle -= 1
 
-    def _after(self, position: int) -> tuple[list[_Note], int] | None:
-        """The oldest notes after ``position``, and the number of the last change that they cover;
-        ``None`` if older ones were forgotten."""
+    def _after(self, position: int, problems: bool) -> tuple[list[_Note], int] | None:
+        """The oldest notes after ``position``, with ``problems`` without those of other exchanges,
+        and the number of the last change that they cover; ``None`` if older ones were forgotten."""
         with self._changed:
             if position < self._forgotten:
                 return None
-            found = []
-            for note in reversed(self._notes.values()):
-                if note.number <= position:
-                    break
-                found.append(note)
-            if len(found) > BATCH:
-                found = found[-BATCH:]
-                return found[::-1], found[0].number
-            return found[::-1], self._number
+            self._taken = newest = self._number
+            notes = reversed(self._notes.values())
+            found = list(takewhile(lambda note: note.number > position, notes))[::-1]
+        if problems:
+            found = [note for note in found if not note.of_plain_exchange()]
+        if len(found) > BATCH:
+            return found[:BATCH], found[BATCH - 1].number
+        return found, newest
 
     def _block(self, note: _Note) -> bytes:
         """The event for ``note``; empty if its record is no longer there."""
@@ -250,20 +259,26 @@ class _Note:
 
     __slots__ = ("block", "number", "reference")
 
-    def __init__(self, number: int, reference: weakref.ref[Run | Exchange] | None) -> None:
+    def __init__(self, reference: weakref.ref[Run | Exchange] | None, number: int = 0) -> None:
         self.number = number
         self.reference = reference
         self.block: bytes | None = None
         """The event, once a stream has made it."""
+
+    def of_plain_exchange(self) -> bool:
+        """Whether it is of an exchange that was not refused and has not failed."""
+        record = self.reference() if self.reference is not None else None
+        return isinstance(record, Exchange) and not is_problem(record)
 
 
 class EventStream:
     """The body of a response of type ``text/event-stream``, for one client: an iterator that blocks
     until there is something to write. A WSGI server calls :meth:`close`."""
 
-    def __init__(self, events: Events, position: int | None) -> None:
+    def __init__(self, events: Events, position: int | None, problems: bool) -> None:
         self._events = events
         self._position = position
+        self._problems = problems
         self._begun = False
         self._sent: dict[str, bytes] = {}
         """The data of each list as this stream has sent it."""
@@ -300,7 +315,7 @@ class EventStream:
 
     def _news(self) -> bytes:
         assert self._position is not None
-        found = self._events._after(self._position)
+        found = self._events._after(self._position, self._problems)
         if found is None:
             return self._reload()
         notes, self._position = found

@@ -53,6 +53,9 @@ class Route:
 
 
 _LIMIT = Parameter("limit", "the newest so many", {**INTEGER, "minimum": 1})
+_PROBLEMS = Parameter(
+    "problems", "of the exchanges, only those that were refused or failed", BOOLEAN
+)
 _CONFLICT = {409: "it cannot be done now"}
 
 ROUTES: tuple[Route, ...] = (
@@ -92,7 +95,7 @@ ROUTES: tuple[Route, ...] = (
         "exchanges",
         parameters=(
             Parameter("after", "only exchanges later than this number", INTEGER),
-            Parameter("problems", "only those that were refused or failed", BOOLEAN),
+            _PROBLEMS,
             _LIMIT,
         ),
     ),
@@ -160,6 +163,7 @@ ROUTES: tuple[Route, ...] = (
         "events",
         "changes as server-sent events; Last-Event-ID resumes",
         None,
+        parameters=(_PROBLEMS,),
         media="text/event-stream",
         refusals={503: "too many streams are open"},
     ),

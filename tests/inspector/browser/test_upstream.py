@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.inspector.browser.helpers import Page, ServedPage, StartWeave, row, run_weave
+from tests.inspector.browser.helpers import Page, ServedPage, StartWeave, open_view, row, run_weave
 from wove_http_dev import HttpWorker
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: tox -e browser")
@@ -19,10 +19,16 @@ def forwarded() -> int:
 
 
 @pytest.fixture
-def served() -> Iterator[ServedPage]:
+def behind() -> Iterator[HttpWorker]:
+    """The worker to which what arrives is forwarded."""
+    with HttpWorker(tls=False, security="none", environment="behind") as behind:
+        yield behind
+
+
+@pytest.fixture
+def served(behind: HttpWorker) -> Iterator[ServedPage]:
     """The page of a worker that forwards what it gets."""
     with (
-        HttpWorker(tls=False, security="none", environment="behind") as behind,
         HttpWorker(upstream=behind.url, inspected=True) as worker,
         worker.configured(),
         ServedPage(worker) as served,
@@ -35,3 +41,13 @@ def test_a_run_shows_the_request_to_upstream(page: Page, weave_in_thread: StartW
     row(page, "forwarded").get_by_role("link").click()
     leg = page.locator("dt:has-text('forwarded') + dd")
     expect(leg).to_contain_text("200")
+
+
+def test_a_failure_of_upstream_is_shown_as_it_comes(
+    page: Page, behind: HttpWorker, weave_in_thread: StartWeave
+) -> None:
+    behind.inject("status code=500")
+    expect(page.locator("#connection")).to_have_text("live")
+    weave_in_thread(lambda: run_weave(forwarded))
+    open_view(page, "Refused")
+    expect(page.locator("#problems summary")).to_contain_text("500")

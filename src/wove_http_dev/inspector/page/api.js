@@ -34,12 +34,13 @@ export const remove = (path) => request("DELETE", path);
 
 const RETRY = 2000; // milliseconds; a browser gives up after any answer but 200
 
-// Calls handlers[name](data) for each event, handlers.open() when the stream is connected and
+// Calls handlers[name](data) for each event (of exchanges, for those alone that were refused or
+// failed: the page shows no others), handlers.open() when the stream is connected and
 // handlers.closed() when it is not.
 export function listen(handlers) {
   let source;
   const connect = () => {
-    source = new EventSource(BASE + "events");
+    source = new EventSource(`${BASE}events?problems=true`);
     source.onopen = () => handlers.open();
     source.onerror = () => {
       handlers.closed();

@@ -34,10 +34,6 @@ export function changed() {
   });
 }
 
-// As exchanges?problems=true chooses them.
-const isProblem = (exchange) =>
-  exchange.kind === "connection" || Boolean(exchange.refusal) || exchange.internal_error;
-
 // Returns what value replaces, or pushes out.
 function keep(map, key, value) {
   const replaced = map.has(key) ? [map.get(key)] : [];
@@ -63,9 +59,7 @@ const addRun = (run) => {
   }
   if (run.state === "failed") store.failed.set(run.run_id, run);
 };
-const addExchange = (exchange) => {
-  if (isProblem(exchange)) keep(store.problems, exchange.number, exchange);
-};
+const addExchange = (exchange) => keep(store.problems, exchange.number, exchange);
 
 async function loadAll() {
   const [worker, runs, exchanges, injections, holds, stubs, faults] = await Promise.all(
