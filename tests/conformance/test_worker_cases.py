@@ -39,6 +39,21 @@ def test_each_case_is_a_test(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=8, skipped=1, deselected=OTHERS - 8)
 
 
+@pytest.mark.parametrize("form", ["flag", "ini"])
+def test_secret_in_a_file(pytester: pytest.Pytester, form: str) -> None:
+    """The secret of a service may be in a file, and options may be in the ini file."""
+    pytester.path.joinpath("secret").write_text(SECRET)
+    with PlainWorker() as worker:
+        words = [f"--wove-http-url={worker.url}", "--wove-http-secret-file=secret"]
+        if form == "ini":
+            pytester.makeini(
+                f"[pytest]\nwove_http_url = {worker.url}\nwove_http_secret_file = secret"
+            )
+            words = ["--rootdir=.", "-c", "tox.ini"]
+        result = run(pytester, "auth.01", *words)
+    result.assert_outcomes(passed=1, deselected=OTHERS)
+
+
 def test_a_must_that_fails_is_a_failure(pytester: pytest.Pytester) -> None:
     """A MUST that fails is a failed test, with the text of the report."""
     with OwnTaskId() as worker:

@@ -18,30 +18,23 @@ from wove_http_dev.conformance.second_runs import perform_twice_if_late
 from wove_http_dev.conformance.worker.client import ServiceUnderTest, UrlError
 from wove_http_dev.conformance.worker.context import Session
 from wove_http_dev.conformance.worker.suite import PREREQUISITES, WORKER_CASES
-from wove_http_dev.errors import UsageError
-from wove_http_dev.given_secrets import secret_from_environment
+from wove_http_dev.pytest_plugin.remote import given_credentials
+from wove_http_dev.pytest_plugin.settings import URL, setting
 
 
 @pytest.fixture(scope="module")
 def session(pytestconfig: pytest.Config) -> Iterator[Session]:
     """Yield a session with the service at ``--wove-http-url``. If a prerequisite case fails, all
     tests fail."""
-    option = pytestconfig.getoption
-    url = option("--wove-http-url", default=None)
-    if not url:
-        pytest.skip("no worker service to check: give --wove-http-url")
+    url = setting(pytestconfig, URL)
+    if url is None:
+        pytest.skip(f"no worker service to check: give {URL}")
+    given = given_credentials(pytestconfig)
     try:
         service = ServiceUnderTest(
-            url,
-            secret=secret_from_environment(
-                "--wove-http-secret-env", option("--wove-http-secret-env")
-            ),
-            bearer=secret_from_environment(
-                "--wove-http-bearer-env", option("--wove-http-bearer-env")
-            ),
-            ca_file=option("--wove-http-ca-file"),
+            url, secret=given.secret, bearer=given.bearer, ca_file=given.ca_file
         )
-    except (UsageError, UrlError, OSError) as exc:
+    except (UrlError, OSError) as exc:
         pytest.fail(f"{url}: {exc}", pytrace=False)
     with closing(Session(service)) as session:
         for prerequisite in PREREQUISITES:

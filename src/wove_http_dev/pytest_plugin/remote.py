@@ -38,7 +38,7 @@ def check_remote(config: pytest.Config) -> None:
     from wove_http_dev.errors import UsageError
 
     try:
-        config.stash[_GIVEN] = _given(config)
+        config.stash[_GIVEN] = _read(config)
         remote_worker(config, {})
     except UsageError as exc:
         raise pytest.UsageError(str(exc)) from None
@@ -66,7 +66,7 @@ def remote_worker(
     ``options``. ``label`` makes its random faults repeatable. ``beside`` says that the test has a
     worker already."""
     url = setting(config, URL)
-    given = config.stash[_GIVEN]
+    given = given_credentials(config)
     reach: dict[str, Any] = {
         "secret": given.secret,
         "token": given.bearer,
@@ -84,7 +84,7 @@ def remote_worker(
 
 
 @dataclass
-class _Given:
+class Given:
     """What the options say, read before any test: one may change the working directory, or put
     another file system in place of the real one."""
 
@@ -94,12 +94,17 @@ class _Given:
     ca_file: str | None
 
 
-_GIVEN: pytest.StashKey[_Given] = pytest.StashKey()
+_GIVEN: pytest.StashKey[Given] = pytest.StashKey()
 
 
-def _given(config: pytest.Config) -> _Given:
+def given_credentials(config: pytest.Config) -> Given:
+    """Return what the options say of the service that the tests run against."""
+    return config.stash[_GIVEN]
+
+
+def _read(config: pytest.Config) -> Given:
     ca_file = setting(config, "--wove-http-ca-file")
-    return _Given(
+    return Given(
         _secret(config, "--wove-http-secret"),
         _secret(config, "--wove-http-bearer"),
         _secret(config, f"{CONTROL}-token"),
@@ -121,7 +126,7 @@ def _controlled(config: pytest.Config, url: str | None, words: dict[str, Any]) -
 
     if url is not None:
         port_of(url)  # raises for one that cannot be used
-    given = config.stash[_GIVEN]
+    given = given_credentials(config)
     token = given.control_token
     if token is None:
         raise UsageError(
