@@ -44,7 +44,8 @@ class HttpWorker(WorkerSide):
 
     ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` is a
     :class:`CertificateAuthority` that workers share (default: a new one). ``label`` and ``seed``
-    make random decisions of faults repeatable. ``limits`` restricts the connections. ``before_run``
+    make random decisions of faults repeatable. ``limits`` restricts the connections (its
+    ``max_body`` is the option of that name). ``before_run``
     is called in the task's thread before each task is loaded. With ``inspected``, runs keep what a
     person is shown of them (``run.args_text``, ``run.result_text``) and what is needed to
     run them again (``run.callable_pickle``). Raises :class:`UsageError` for an option that is not
@@ -68,6 +69,8 @@ class HttpWorker(WorkerSide):
             given.security, secret=given.secret, key=given.key, clock_skew=given.clock_skew
         )
         given.check_exposure(shared.mode)
+        if limits is not None and limits.max_body != Limits.max_body:
+            raise UsageError("limits: max_body is an option of its own: HttpWorker(max_body=…)")
         super().__init__(given, shared, label, seed, inspected)
         self._check_options()  # before there is a port: one that is in use must not hide it
         self._runner = runner_of(given)
@@ -203,7 +206,7 @@ class HttpWorker(WorkerSide):
             self._second_origin.stop()
 
     def restart(self) -> HttpWorker:
-        """Stop and start on the same port. Journal, faults and stubs are kept."""
+        """Stop and start on the same port. Journal, faults and stubs are kept; holds end."""
         try:
             stuck = self._life.restart()
             self._started()

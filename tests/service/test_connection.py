@@ -39,6 +39,7 @@ from tests.support import (
     send_raw,
     signed_bytes,
 )
+from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.fault import AuthStage, Connection, Fault, Wire
 from wove_http_dev.protocol.authenticator import Verdict
 from wove_http_dev.service.client_socket import ClientSocket
@@ -340,6 +341,18 @@ def test_large_body_names_the_option(make_worker: MakeWorker) -> None:
     """The 413 names the option to change."""
     worker = make_worker(max_body=1000)
     assert "max_body=1000" in send_one(worker, request_bytes({}, b"x" * 5000)).error
+
+
+def test_the_option_max_body_beside_limits(make_worker: MakeWorker) -> None:
+    """Other limits leave the option ``max_body`` in force."""
+    worker = make_worker(max_body=1000, limits=Limits(idle=1.0))
+    assert "max_body=1000" in send_one(worker, request_bytes({}, b"x" * 5000)).error
+
+
+def test_max_body_among_the_limits() -> None:
+    """``max_body`` has one place: the option."""
+    with pytest.raises(UsageError, match=r"HttpWorker\(max_body="):
+        HttpWorker(limits=Limits(max_body=5))
 
 
 @both

@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from wove_http_dev.faults.injections import Injections
@@ -175,7 +175,7 @@ class InProcessHost:
         self._options = options
         self._state = state
         self._certificates = certificates
-        self._limits = limits or Limits(max_body=options.max_body)
+        self._limits = replace(limits or Limits(), max_body=options.max_body)
         self._lock = threading.RLock()
         self._server: Server | None = None
         self._ending: Server | None = None

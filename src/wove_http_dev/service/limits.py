@@ -29,7 +29,9 @@ class Limits:
     drain: float = 5.0
     """For reading, after a reply, what the client still sends."""
     max_head: int = 65536
+    """Of the request line and the headers together."""
     max_body: int = 64 * 2**20
+    """Of a request's body; the option ``max_body`` of a worker sets it."""
     bodies: int = 256 * 2**20
     """For the bodies of all requests together that have not been authenticated. A body is counted
     once more than 64 KiB of it have arrived, as what has arrived and up to 1 MiB more."""
