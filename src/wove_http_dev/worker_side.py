@@ -285,7 +285,8 @@ class WorkerSide(ClientSide):
 
         ``release_when=n`` releases them when the n-th has arrived. A sync weave needs this, because
         it blocks and cannot release the gate that holds its runs. ``unused_ok`` lets :meth:`check`
-        pass if no run matches.
+        pass if no run matches. Raises :class:`UsageError` for a ``task`` that is not a name or a
+        glob, and for a ``release_when`` below 1.
         """
         return self._state.gates.hold(task, release_when, unused_ok=unused_ok)
 

@@ -81,19 +81,24 @@ class Exchange:
     """
 
     number: int
+    """Counts what has arrived at the worker, from 1."""
     received: float
     duration: float | None = None
     kind: str = "request"
     """``request``, or ``connection`` for one that ended before a request was complete."""
     method: str = ""
     target: str = ""
+    """The path and the query of the URL, as they were sent."""
     head: str = ""
     """The headers, a line for each, as :func:`header_lines` writes them; secrets are redacted."""
     body_size: int = 0
+    """Bytes of the request's body."""
     frame_type: str | None = None
+    """``run_task`` or ``cancel_task``; ``None`` if no command frame was read."""
     run_id: str | None = None
     task_id: str | None = None
     initial_value: bool = False
+    """Whether the task only delivers an initial value of a weave (``data``, ``weave(x=…)``)."""
     accepted: bool | None = None
     """Whether authentication accepted the request; ``None`` if it ended before."""
     refusal: str = ""
@@ -237,6 +242,7 @@ class Run:
         self.answered: float | None = None
         self.exchange_number = exchange_number
         self.cancel_requested = False
+        """Whether a ``cancel_task`` for the run has arrived, or its worker stopped before."""
         self.executions = 0
         """How often the body was started (0: stubbed, refused, or cancelled before it started);
         with the option ``upstream``, how often the run was forwarded and not refused."""

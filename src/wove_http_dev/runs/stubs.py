@@ -188,7 +188,7 @@ class Stubs:
         self.on_change: Callable[[], None] = lambda: None
         """Called when a stub was added or removed."""
         self.fetch: Callable[[], None] = lambda: None
-        """Called before a stub says that it has not matched: asks the process that stubs."""
+        """Called before a stub says that it has not matched: asks the process that answers."""
 
     @property
     def active(self) -> list[Stub]:
