@@ -8,14 +8,17 @@ from contextlib import suppress
 import pytest
 
 pytest_plugins = ["pytester"]
+DEFAULTS = {"asyncio_mode": "strict", "asyncio_default_fixture_loop_scope": "function"}
+"""Valid values: pytest reads this file also for ``--pyargs wove_http_dev.…`` in another project, if
+the package is an editable installation, and may take this declaration for pytest-asyncio's own."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Know the options of pytest-asyncio 0.24 and newer also under an older one, and without it, so
     that an example runs in a checkout where only the package is installed."""
-    for name in ("asyncio_mode", "asyncio_default_fixture_loop_scope"):
+    for name, default in DEFAULTS.items():
         with suppress(ValueError):  # it is there already
-            parser.addini(name, "an option of pytest-asyncio 0.24")
+            parser.addini(name, "an option of pytest-asyncio 0.24", default=default)
 
 
 def pytest_configure(config: pytest.Config) -> None:
