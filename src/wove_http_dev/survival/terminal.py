@@ -69,7 +69,10 @@ def terminal_lines(
     """Return the lines of the report for a terminal that is ``width`` columns wide. What
     ``encoding`` cannot express is written as an escape."""
     if not matrix.tests:
-        return ["no test that uses a worker was tried"]
+        return [
+            "no test that uses a worker was tried",
+            "(a fixture of your own that starts HttpWorker says so by wove_http_adopt(worker))",
+        ]
     pen = _Pen(max(width, 40), paint, encoding)
     entries = matrix.entries()
     return [
