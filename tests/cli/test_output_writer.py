@@ -122,6 +122,26 @@ def test_reader_that_ended(pipe: Pipe) -> None:
         print("one")
 
 
+@pytest.mark.parametrize(
+    "begin", ["\x0e", "\x1bX", "\x90", "\x98", "\x9b", "\x9d", "\x9e", "\x9f"], ids=ascii
+)
+def test_control_of_the_terminal(monkeypatch: pytest.MonkeyPatch, begin: str) -> None:
+    """What a task begins, such as a control string, ends before the next line of the log."""
+    monkeypatch.setenv("TERM", "xterm")
+    controller, terminal = os.openpty()
+    try:
+        with open(terminal, "w", encoding="utf-8") as stream:
+            writer = output_writer.OutputWriter(stream)
+            writer.start()
+            writer.put((object(),), f"{begin}task\n".encode())
+            writer.put("log", b"log\n")
+            writer.close()
+            shown = os.read(controller, 1000)
+    finally:
+        os.close(controller)
+    assert b"task\r\n\x1b\\" in shown
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork()")
 def test_forked_child(pipe: Pipe) -> None:
     """What a forked child prints is written by itself, because it does not have the thread."""

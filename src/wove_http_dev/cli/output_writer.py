@@ -30,8 +30,9 @@ PATIENCE = 1.0
 _RESET = b"\x1b\\\x0f\x1b(B\x1b[0m"
 """Ends a title or another control string that was begun (ECMA-48, 8.3.143), a character set of line
 drawings (SI; ISO 2022) and colours, hidden text included (ECMA-48, 8.3.117)."""
-_CHANGES_TERMINAL = (b"\x1b", b"\x0e", b"\xc2\x9b", b"\xc2\x9d", b"\xc2\x90")
-"""Escape, SO, and in UTF-8 the single characters for CSI, OSC and DCS."""
+_CHANGES_TERMINAL = (b"\x1b", b"\x0e", *(chr(code).encode() for code in range(0x80, 0xA0)))
+"""Escape, SO, and in UTF-8 the single characters for what an escape begins (ECMA-48, 5.3): CSI, and
+the control strings DCS, SOS, OSC, PM and APC, which take all that follows."""
 
 
 def dropped_text(count: int) -> str:
