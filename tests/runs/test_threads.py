@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import TIMEOUT
 from wove_http_dev.errors import NoThreadError
-from wove_http_dev.runs.threads import ThreadGroup, start_thread
+from wove_http_dev.runs.threads import ThreadGroup, join_threads, start_thread
 
 
 def test_thread_calls_its_target() -> None:
@@ -35,6 +35,23 @@ def test_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", start)
     with pytest.raises(NoThreadError, match="can't start new thread"):
         start_thread(lambda: None, name="a")
+
+
+def test_join_leaves_out_the_calling_thread() -> None:
+    """A thread that cannot wait for itself waits for the others."""
+    other = start_thread(lambda: None, name="a")
+    join_threads([threading.current_thread(), other], TIMEOUT)
+    assert not other.is_alive()
+
+
+def test_join_ends_with_its_time_limit() -> None:
+    """Threads that go on are not waited for when no time is left."""
+    end = threading.Event()
+    threads = [start_thread(wait_for, end, name="a") for _ in range(2)]
+    join_threads(threads, 0.0)
+    alive = [thread.is_alive() for thread in threads]
+    end.set()
+    assert alive == [True, True]
 
 
 def wait_for(event: threading.Event) -> None:

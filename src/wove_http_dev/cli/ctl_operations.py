@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wove_http_dev.cli.ctl_text import CtlText, Tail
-from wove_http_dev.cli.log_lines import short_id
 from wove_http_dev.cli.streams import complain
 from wove_http_dev.errors import ConflictError, NotFoundError, UsageError
 from wove_http_dev.inspector.client import ControlClient, Json
 from wove_http_dev.printable import shortened
+from wove_http_dev.runs.task_names import short_id
 
 _NO_RUN = (
     "no run has arrived since serve started or was reset; wove-http-dev doctor MODULE says what"

@@ -10,9 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from wove_http_dev.cli.log_lines import Entry, TextLines, columns, cut, short_id, time_of_day
+from wove_http_dev.cli.log_lines import Entry, TextLines, columns, cut, time_of_day
 from wove_http_dev.cli.streams import wants_color
 from wove_http_dev.printable import printable
+from wove_http_dev.runs.task_names import short_id
 
 WIDTH = 80
 """Columns of the output where it is no terminal."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from wove_http_dev.printable import printable
 from wove_http_dev.runs.drawn import faults_text
+from wove_http_dev.runs.task_names import short_id
 
 Entry = dict[str, Any]
 
@@ -166,11 +167,6 @@ def _notes(entry: Entry) -> list[str]:
     if entry.get("faults"):
         notes.append(f"[fault: {faults_text(entry['faults'], entry['drawn'])}]")
     return notes
-
-
-def short_id(run_id: str) -> str:
-    """Return the part of ``run_id`` by which a person tells it from others."""
-    return run_id.rpartition(":")[2][:8]
 
 
 def time_of_day(seconds: float) -> str:

@@ -8,7 +8,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 import uuid
 from contextlib import suppress
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from wove_http_dev.errors import ConflictError
 from wove_http_dev.hosts import Host
 from wove_http_dev.runs.records import Run
-from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.runs.threads import join_threads, start_thread
 from wove_http_dev.worker import HttpWorker
 
 LIMIT = 32
@@ -71,15 +70,12 @@ class Replays:
         with self._lock:
             self._closed = True
             waiting = list(self._open)
-        deadline = time.monotonic() + END_TIME
         for sent in waiting:
             sock = sent.connection.sock if sent.connection is not None else None
             if sock is not None:
                 with suppress(OSError):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, which is in use
-        for sent in waiting:
-            if sent.thread is not None:
-                sent.thread.join(max(0.0, deadline - time.monotonic()))
+        join_threads([sent.thread for sent in waiting if sent.thread is not None], END_TIME)
 
     def _ask(self, sent: Sent, body: bytes) -> None:
         try:

@@ -19,7 +19,7 @@ from wove_http_dev.runs.drawn import Drawn, faults_text
 from wove_http_dev.runs.forwarding import ABANDONED, UpstreamLeg
 from wove_http_dev.runs.outcome import Outcome
 from wove_http_dev.runs.sizes import size_of
-from wove_http_dev.runs.task_names import check_task, matches_task, tasks_seen
+from wove_http_dev.runs.task_names import check_task, matches_task, short_id, tasks_seen
 
 _SHOWN_RUNS = 100
 """Runs that the ``repr`` of a log lists."""
@@ -168,7 +168,7 @@ class Exchange:
         if self.task_id:
             parts.append(self.task_id[:200] + (" (initial value)" if self.initial_value else ""))
         if self.run_id:
-            parts.append(self.run_id.rpartition(":")[2][:8])
+            parts.append(short_id(self.run_id))
         parts.append("->")
         parts.append(str(self.status) if self.status is not None else "no answer")
         return parts
@@ -264,7 +264,7 @@ class Run:
         self._result_dropped = False
 
     def __repr__(self) -> str:
-        name, number = self.task_id[:200], self.run_id.rpartition(":")[2][:8]
+        name, number = self.task_id[:200], short_id(self.run_id)
         return printable(f"<Run {name} {number} {self.state}>")
 
     @property

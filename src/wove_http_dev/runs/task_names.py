@@ -1,4 +1,5 @@
-"""Task names in messages: which tasks a worker has seen, and which of them was probably meant."""
+"""Task names and run ids in messages: which tasks a worker has seen, which of them was probably
+meant, and what is shown of an id."""
 
 from __future__ import annotations
 
@@ -54,3 +55,8 @@ def tasks_seen(pattern: str | None, names: Iterable[str]) -> str:
         close = nearest(pattern, seen)
         text += f"; did you mean {close!r}?" if close is not None else ""
     return printable(text)
+
+
+def short_id(run_id: str) -> str:
+    """Return the part of ``run_id`` by which a person tells it from others."""
+    return run_id.rpartition(":")[2][:8]

@@ -4,7 +4,6 @@ run, or waited for: those that serve their requests, and daemon threads of the p
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
@@ -12,7 +11,7 @@ from queue import SimpleQueue
 from wove_http_dev.forks import ForkedChildExits
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.outcome import CANCELLED, Outcome, error_outcome
-from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.runs.threads import join_threads, start_thread
 
 IDLE_THREADS = 32
 """Idle threads that are kept. Wove's executor has at most 32 requests in flight."""
@@ -117,10 +116,7 @@ class ThreadPool:
                 self._idle[-1].put(None)
                 self._idle.pop()  # after the put(): a stop that Ctrl-C interrupts is called again
             threads = {*self._threads, *filter(None, self._executions.values())}
-        deadline = time.monotonic() + timeout
-        for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
+        join_threads(threads, timeout)
         return [execution.name for execution in self.executions]
 
     def reopen(self) -> None:

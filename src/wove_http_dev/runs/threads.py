@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from wove_http_dev.errors import NoThreadError
@@ -22,6 +22,15 @@ def start_thread(target: Callable[..., None], *args: Any, name: str) -> threadin
     except RuntimeError as exc:  # all that start() raises for a new thread
         raise NoThreadError(f"a thread could not be started: {exc}") from exc
     return thread
+
+
+def join_threads(threads: Iterable[threading.Thread], timeout: float) -> None:
+    """Wait until ``threads`` have ended, at most ``timeout`` seconds for all of them together. The
+    calling thread is left out, because it cannot wait for itself."""
+    deadline = time.monotonic() + timeout
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class ThreadGroup:
@@ -50,6 +59,4 @@ class ThreadGroup:
         """Wait until the threads of this moment have ended, at most ``timeout`` seconds."""
         with self._lock:
             threads = list(self._threads)
-        deadline = time.monotonic() + timeout
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        join_threads(threads, timeout)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 from wove_http_dev.errors import CannotServeError
 from wove_http_dev.runs.steps import Steps
-from wove_http_dev.runs.threads import start_thread
+from wove_http_dev.runs.threads import join_threads, start_thread
 from wove_http_dev.service.admission import near_limit, to_evict
 from wove_http_dev.service.budget import ByteBudget
 from wove_http_dev.service.connection import HttpConnection
@@ -289,6 +289,5 @@ class Server:
                 lambda: all(thread is this for thread in self._connections.values()),
                 max(0.0, deadline - time.monotonic()),
             )
-            threads = [thread for thread in self._threads if thread is not this]
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            threads = list(self._threads)
+        join_threads(threads, max(0.0, deadline - time.monotonic()))
