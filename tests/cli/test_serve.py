@@ -713,7 +713,7 @@ class TestPage:
             assert by_name(served, application) == "done\n"
             (listed,) = self.ask(served, state, "runs")["runs"]
             whole = self.ask(served, state, f"runs/{listed['run_id']}")
-        assert (len(listed["output"]), 60_000 < len(whole["output"]) < 70_000) == (2001, True)
+        assert (len(listed["output"]), 60_000 < len(whole["output"]) < 70_000) == (2000, True)
 
     def test_given_port(self) -> None:
         """The page is on the port that was given."""
