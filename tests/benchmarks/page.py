@@ -1,5 +1,5 @@
-"""What watching costs: the time that ``serve`` needs for a task beside a subscriber of its events,
-and beside its page in a browser.
+"""What watching costs: the time of a task, and the processor time that ``serve`` needs for it,
+beside a subscriber of its events and beside its page in a browser.
 
 One process each for ``serve``, for the client, which sends signed ``run_task`` requests at a steady
 rate over one connection, and for the browser; the subscriber is in this one. The windows in which
@@ -66,6 +66,7 @@ def measure_page(seconds: float) -> None:
         if browser is not None:
             watchers["page"] = lambda: _page(browser, served)
         times: dict[str, list[float]] = {name: [] for name in watchers}
+        used: dict[str, list[float]] = {name: [] for name in watchers}
         rates: dict[str, list[float]] = {name: [] for name in watchers}
         lags: dict[str, list[tuple[int, float]]] = {name: [] for name in watchers}
         rounds = max(2, round(seconds / WINDOW))
@@ -74,12 +75,14 @@ def measure_page(seconds: float) -> None:
                 memory.append(resident(served["pid"]))
             for name in random.sample(list(watchers), len(watchers)):
                 with watchers[name]() as newest:
+                    before = processor_time(served["pid"])
                     sent = client.send(int(RATE * WINDOW), rate=RATE)
                     lags[name].append(_lag(newest, client.number))
+                    used[name].append((processor_time(served["pid"]) - before) / (RATE * WINDOW))
                 times[name] += sent["times"]
                 rates[name].append(sent["rate"])
         memory.append(resident(served["pid"]))
-    _print(times, rates, lags)
+    _print(times, used, rates, lags)
     start, full, half, end = (f"{size / 2**20:.1f}" for size in memory)
     print(
         f"resident memory of serve, MiB: {start} at the start, {full} with a full journal, {half}"
@@ -89,13 +92,15 @@ def measure_page(seconds: float) -> None:
 
 def _print(
     times: dict[str, list[float]],
+    used: dict[str, list[float]],
     rates: dict[str, list[float]],
     lags: dict[str, list[tuple[int, float]]],
 ) -> None:
-    base = statistics.median(times["none"])
+    base, base_used = statistics.median(times["none"]), statistics.median(used["none"])
     print(
         f"\ntime of a task beside a watcher, at {RATE:.0f} a second\n"
         f"{'watcher':10}{'p50 ms':>9}{'ratio':>8}{'p99 ms':>9}{'sent/s':>9}"
+        f"{'processor ms':>14}{'ratio':>8}"
         "   runs behind at the end (median, worst), seconds until it had them all"
     )
     for name, values in times.items():
@@ -105,6 +110,8 @@ def _print(
             f"{statistics.median(values) / base:8.3f}"
             f"{statistics.quantiles(values, n=100)[-1] * 1000:9.2f}"
             f"{statistics.median(rates[name]):9.1f}"
+            f"{statistics.median(used[name]) * 1000:14.3f}"
+            f"{statistics.median(used[name]) / base_used:8.3f}"
             f"   {statistics.median(behind):.0f}, {max(behind)}"
             f"; {statistics.median(late):.2f}, {max(late):.2f}"
         )
@@ -124,6 +131,12 @@ def _lag(newest: Newest, last: int) -> tuple[int, float]:
 def resident(pid: int) -> int:
     """Return the bytes of memory that the process ``pid`` has."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds of processor time that the process ``pid`` has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # Watchers
