@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.pytest_plugin.helpers import without_others
-from tests.test_layers import ROWS
+from tests.test_layers import MODULES, ROWS, TESTED
 from wove_http_dev import HttpWorker
 from wove_http_dev.cli.main import make_parser, parse
 from wove_http_dev.fields import fields_of
@@ -196,18 +196,54 @@ def test_every_link_with_a_part_leads_to_a_heading() -> None:
     assert [link for link in ANCHORS if not leads_to_a_heading(*link)] == []
 
 
+def part_of_the_map(heading: str) -> str:
+    """The text below a heading of the architecture page, up to the next one of that level."""
+    return (
+        PAGES["src/wove_http_dev/README.md"].partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    )
+
+
+def names_in(cell: str) -> list[str]:
+    """The modules and folders that stand in backticks in ``cell``, as they are imported."""
+    return [
+        re.sub(r"/$|\.py$", "", name).replace("/", ".") for name in re.findall(r"`([^`]+)`", cell)
+    ]
+
+
+def rows_of_the_map() -> list[str]:
+    """What has a row in the table of folders, in its order."""
+    cells = re.findall(r"^\| (\[?`.*?) \|", part_of_the_map("The folders"), re.MULTILINE)
+    return [name for cell in cells for name in names_in(cell)]
+
+
+def lines_of_the_map() -> list[str]:
+    """What has a line in the lists of modules."""
+    part = part_of_the_map("The modules of each folder")
+    return [
+        f"{folder}.{name}"
+        for title, lines in re.findall(r"^### (.+)\n((?:(?!###).*\n?)*)", part, re.MULTILINE)
+        for folder in names_in(title)
+        for line in re.findall(r"^- (.*?):", lines, re.MULTILINE)
+        for name in names_in(line)
+    ]
+
+
 def test_the_folders_are_in_the_order_of_the_layers() -> None:
     """The architecture page has a row for each layer, and those that import from a row stand below
     it."""
-    section = PAGES["src/wove_http_dev/README.md"].partition("## The folders")[2]
-    cells = re.findall(r"^\| (`.*?`) \|", section.partition("\n## ")[0], re.MULTILINE)
-    shown = [
-        re.sub(r"/$|\.py$", "", name).replace("/", ".")
-        for cell in cells
-        for name in re.findall(r"`([^`]+)`", cell)
-    ]
+    shown = rows_of_the_map()
     assert set(shown) == {*ROWS} - {"__main__"}
     assert shown == sorted(shown, key=lambda entry: ROWS[entry])
+
+
+def test_every_module_has_a_place_of_its_own_on_the_map() -> None:
+    """Every module, without the cases of the checks, has a row or a line, and only one; so has
+    every other entry of the lists a file or a folder."""
+    modules = [name for name in [*rows_of_the_map(), *lines_of_the_map()] if name in MODULES]
+    assert sorted(name for name in modules if name in TESTED) == sorted(TESTED)
+    package = ROOT / "src" / "wove_http_dev"
+    others = {*lines_of_the_map()} - {*MODULES}
+    assert {name for name in others if not (package / name.replace(".", "/")).is_dir()} == set()
 
 
 # Code
