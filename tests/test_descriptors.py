@@ -1,14 +1,15 @@
-"""A process without a free file descriptor."""
+"""A process without a free file descriptor, and sockets whose descriptors were closed."""
 
 from __future__ import annotations
 
 import errno
 import os
+import socket
 from typing import NoReturn
 
 import pytest
 
-from wove_http_dev.descriptors import none_free, require_descriptor
+from wove_http_dev.descriptors import close_sockets, none_free, require_descriptor
 
 
 def failing_with(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -51,3 +52,11 @@ def test_without_dev_null(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system without ``/dev/null`` is no process without descriptors."""
     failing_with(monkeypatch, errno.ENOENT)
     require_descriptor()
+
+
+def test_close_sockets() -> None:
+    """A socket whose descriptor other code has closed does not keep the others open."""
+    first, second = socket.socketpair()
+    os.close(first.fileno())
+    close_sockets(first, second)
+    assert (first.fileno(), second.fileno()) == (-1, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -84,6 +85,25 @@ def test_stop_twice(worker: HttpWorker) -> None:
     worker.stop()
     worker.stop()
     assert not worker.running
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_end_after_all_descriptors_were_closed(isolated: bool, end: str) -> None:
+    """Code that makes a daemon closes all descriptors of its process, those of a worker too: the
+    worker ends without an error, and without its threads."""
+    program = f"""
+import os, threading
+from wove_http_dev import HttpWorker
+worker = HttpWorker(isolated={isolated}).start()
+os.closerange(3, 256)
+worker.{end}()
+worker.stop()
+print(worker.running, threading.active_count())
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT)
+    assert (done.stdout, done.returncode) == ("False 1\n", 0), done.stderr
 
 
 def test_start_after_a_stop_takes_the_same_port(worker: HttpWorker) -> None:

@@ -1,9 +1,12 @@
-"""What is said where a process has no free file descriptor, and how that is recognised."""
+"""What is said where a process has no free file descriptor, how that is recognised; and how sockets
+are closed whose descriptors other code may have closed."""
 
 from __future__ import annotations
 
 import errno
 import os
+import socket
+from contextlib import suppress
 
 ADVICE = (
     "the process has no free file descriptor: close what the tests leave open, or raise the limit"
@@ -24,3 +27,11 @@ def require_descriptor() -> None:
     except OSError as exc:
         if none_free(exc):  # otherwise a process without /dev/null, which needs none
             raise
+
+
+def close_sockets(*sockets: socket.socket) -> None:
+    """Close each of ``sockets``, whatever the system says of one: after ``os.closerange()``, as
+    code that makes a daemon calls it, that is EBADF."""
+    for sock in sockets:
+        with suppress(OSError):
+            sock.close()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from wove_http_dev.descriptors import close_sockets
 from wove_http_dev.errors import NotRunningError, UsageError
 from wove_http_dev.exception_text import message_of
 from wove_http_dev.forks import close_in_forks
@@ -195,7 +196,7 @@ class Channel:
             self._sock.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._reader and self._reader.ident is not None:
             self._reader.join(CLOSE_TIMEOUT)
-        self._sock.close()
+        close_sockets(self._sock)
 
 
 class _Pending:

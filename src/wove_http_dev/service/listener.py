@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from wove_http_dev.descriptors import close_sockets
 from wove_http_dev.forks import close_in_forks
 
 _Socket = socket.socket
@@ -89,8 +90,7 @@ class Listener:
         with suppress(OSError):
             self._writer.send(b"x")
         with self._turn:  # nothing is closed while a thread waits for it
-            for sock in (*self.sockets, self._reader, self._writer):
-                sock.close()
+            close_sockets(*self.sockets, self._reader, self._writer)
 
     def __enter__(self) -> Listener:
         return self

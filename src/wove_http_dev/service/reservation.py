@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Protocol
 
+from wove_http_dev.descriptors import close_sockets
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.hosts import Host
 
@@ -97,7 +98,7 @@ class LinuxReservation:
         _set(self._held, socket.SO_REUSEADDR)
 
     def close(self) -> None:
-        self._held.close()
+        close_sockets(self._held)
 
 
 class BsdReservation:
@@ -160,7 +161,7 @@ class BsdReservation:
             if sock is not None:
                 with suppress(OSError):
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
-                sock.close()
+                close_sockets(sock)
 
 
 def _connect_to_itself(held: socket.socket, where: Address) -> socket.socket:
