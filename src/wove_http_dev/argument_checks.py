@@ -1,4 +1,4 @@
-"""Checks of arguments that many calls take: numbers of things, and seconds to wait."""
+"""Checks of arguments: numbers of things, seconds to wait, and objects of a type."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def check_seconds(name: str, value: Any) -> None:
     or more; infinity is one."""
     if type(value) not in (int, float) or not value >= 0:  # NaN is not
         raise UsageError(f"{name} must be a number of seconds, 0 or more, not {value!r}")
+
+
+def check_type(name: str, right: bool, takes: str, value: Any) -> None:
+    """Raise :class:`UsageError` unless ``value``, the argument ``name``, is ``right``. ``takes``
+    says what to write; the message has the type of ``value`` only, which may be a secret."""
+    if not right:
+        raise UsageError(f"{name} takes {takes}, not {type(value).__name__}")

@@ -27,6 +27,7 @@ from wove_http_dev.service.lifecycle import Lifecycle
 from wove_http_dev.service.limits import Limits
 from wove_http_dev.service.second_origin import LazySecondOrigin
 from wove_http_dev.tls import CertificateAuthority
+from wove_http_dev.worker_arguments import check_arguments
 from wove_http_dev.worker_side import WorkerSide
 
 if TYPE_CHECKING:
@@ -64,13 +65,12 @@ class HttpWorker(WorkerSide):
         **options: Unpack[WorkerOptions],
     ) -> None:
         options = cast("WorkerOptions", hide_secrets(options))
+        check_arguments(ca, label, seed, limits, before_run)
         given = Options.of(**options)
         shared = credentials(
             given.security, secret=given.secret, key=given.key, clock_skew=given.clock_skew
         )
         given.check_exposure(shared.mode)
-        if limits is not None and limits.max_body != Limits.max_body:
-            raise UsageError("limits: max_body is an option of its own: HttpWorker(max_body=…)")
         super().__init__(given, shared, label, seed, inspected)
         self._check_options()  # before there is a port: one that is in use must not hide it
         self._runner = runner_of(given)
