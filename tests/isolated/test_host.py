@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from tests.faults.helpers import error_of, weave_many
 from tests.isolated.helpers import child_of, pid_of
 from tests.support import (
     TIMEOUT,
+    MakeWorker,
     answer,
     cancel_frame,
     run_frame,
@@ -114,6 +116,27 @@ def test_a_stub_may_be_a_callable_of_the_test(shared: HttpWorker) -> None:
     shared.stub("task", result=answer)
     weave_one()
     assert seen == [os.getpid()]
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_stub_that_is_removed_before_it_answers(make_worker: MakeWorker, isolated: bool) -> None:
+    """The stub that a run has matched answers it, also if it was removed while the run was held."""
+    worker = make_worker(isolated=isolated)
+    stub, gate = worker.stub("answer", result="stubbed"), worker.hold("answer")
+    with worker.configured(), ThreadPoolExecutor() as pool:
+        value = pool.submit(weave_one, answer)
+        gate.wait_arrived(timeout=TIMEOUT)
+        stub.remove()
+        gate.release()
+        assert value.result(TIMEOUT) == "stubbed"
+
+
+def test_nothing_is_kept_of_a_stub_that_has_answered(shared: HttpWorker) -> None:
+    """The child's handle keeps no answer of a run that has ended."""
+    shared.stub("task", result=5)
+    weave_one()
+    shared.wait_for("task", state="succeeded", timeout=TIMEOUT)
+    assert child_of(shared)._answering == {}
 
 
 def test_a_hold_parks_and_releases(shared: HttpWorker) -> None:

@@ -128,6 +128,9 @@ class _ParentsStubs(Stubs):
     def find(self, run: Run) -> Callable[[Run], StubAnswer] | None:
         if run.initial_value or not any(matches_task(task, run.task_id) for task in self.stubbed):
             return None
+        with suppress(NotRunningError):  # the parent has ended, and this process does soon
+            if not self.request("match_stub", run.run_id):
+                return None
         return lambda run: serialization.answer_from_record(self.request("stub", run.run_id))
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from wove_http_dev import start_child
-from wove_http_dev.errors import UsageError
 from wove_http_dev.faults.injections import Injection
 from wove_http_dev.forks import close_in_forks
 from wove_http_dev.isolated import serialization
 from wove_http_dev.isolated.channel import Channel
 from wove_http_dev.runs.execution import Execution
 from wove_http_dev.runs.records import FINISHED, Exchange, Run
+from wove_http_dev.runs.stubs import Source
 from wove_http_dev.service.host import STOP_GRACE, HostState
 from wove_http_dev.service.pipeline import SecondOriginUrl
 
@@ -38,6 +38,9 @@ class ChildProcess:
         """By run id. Only the journal and the test keep a run that has finished."""
         self._unfinished: set[Run] = set()
         self._parked: dict[str, Execution] = {}
+        self._answering: dict[str, Source] = {}
+        """What answers for the runs that a stub has matched, by run id; also if it was removed
+        since."""
         self.end_expected = False
         """Whether the parent or a fault ends the child, so that its end is not an error."""
         self.ended = threading.Event()
@@ -59,6 +62,7 @@ class ChildProcess:
             parent_end,
             requests={
                 "park": self._park,
+                "match_stub": self._match_stub,
                 "stub": self._stub,
                 "second_origin": self._second_origin,
             },
@@ -154,6 +158,7 @@ class ChildProcess:
         run_id, changes, outcome = data
         run = self._runs[run_id]
         serialization.update_run(run, changes)
+        self._answering.pop(run_id, None)
         self._journal.finish(run, serialization.outcome_from_record(outcome))
         self._unfinished.discard(run)
 
@@ -161,6 +166,7 @@ class ChildProcess:
         run_id, changes = data
         run = self._runs[run_id]
         serialization.update_run(run, changes)
+        self._answering.pop(run_id, None)
         self._journal.lose(run)
         self._unfinished.discard(run)
 
@@ -217,12 +223,14 @@ class ChildProcess:
         run_id, number = data
         return self._second_origin_url(run_id, self._injection(number))
 
+    def _match_stub(self, run_id: str) -> bool:
+        source = self._state.stubs.find(self._runs[run_id])
+        if source is not None:
+            self._answering[run_id] = source
+        return source is not None
+
     def _stub(self, run_id: str) -> dict[str, Any]:
-        run = self._runs[run_id]
-        source = self._state.stubs.find(run)
-        if source is None:
-            raise UsageError(f"the stub for {run.task_id!r} was removed before it answered")
-        return serialization.answer_to_record(source(run))
+        return serialization.answer_to_record(self._answering[run_id](self._runs[run_id]))
 
 
 def _start(child_end: socket.socket) -> subprocess.Popen[bytes]:
