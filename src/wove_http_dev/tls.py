@@ -247,8 +247,16 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    certified = x509.load_pem_x509_certificate(certificate).public_key()
-    if certified != load_pem_private_key(key, password=None).public_key():
+    # The texts of cryptography's own exceptions have hundreds of characters.
+    try:
+        certified = x509.load_pem_x509_certificate(certificate).public_key()
+    except ValueError:
+        raise ValueError("ca.pem holds no certificate in PEM") from None
+    try:
+        private = load_pem_private_key(key, password=None)
+    except (ValueError, TypeError):  # TypeError: it has a password
+        raise ValueError("ca.key holds no private key in PEM without a password") from None
+    if certified != private.public_key():
         raise ValueError("the key does not belong to the certificate")
 
 

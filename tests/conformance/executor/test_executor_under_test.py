@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+
 import pytest
 
 from tests.conformance.executor.conforming_executor import ConformingExecutor
@@ -45,3 +48,18 @@ def test_what_makes_no_executor_is_a_usage_error(spec: str, message: str) -> Non
     """A factory that cannot be imported or makes no executor is a usage error that says why."""
     with pytest.raises(UsageError, match=message):
         load_executor(spec)
+
+
+async def make_executor() -> ConformingExecutor:
+    """A factory that must be awaited."""
+    return ConformingExecutor()
+
+
+def test_a_coroutine_function_is_a_usage_error() -> None:
+    """It is refused in one line: Python does not warn of a coroutine that was never awaited."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(UsageError, match="is called, not awaited: name a plain function"):
+            load_executor(f"{__name__}:make_executor")
+        gc.collect()
+    assert [str(each.message) for each in seen] == []

@@ -4,6 +4,7 @@ that is given as ``MODULE:FACTORY``."""
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,9 @@ def _require_executor(spec: str, made: Any) -> Any:
     an executor."""
     from wove.environment import EnvironmentExecutor
 
+    if inspect.iscoroutine(made):
+        made.close()  # else Python warns that it was never awaited
+        raise UsageError(f"{spec} is called, not awaited: name a plain function")
     if not isinstance(made, EnvironmentExecutor):
         raise UsageError(
             f"{spec} returned an object of type {type(made).__name__}, which is not a"
