@@ -290,3 +290,25 @@ def test_used_plugin_imports_it(pytester: pytest.Pytester, monkeypatch: pytest.M
     pytester.makepyfile("def test_it(wove_http_worker):\n    pass\n")
     result = pytester.runpytest_subprocess("-s", "-p", "wove_http_dev.pytest_plugin")
     result.stdout.fnmatch_lines(["*LOADED *'trustme'*'wove'* True"])
+
+
+OWN_FIXTURE = """
+from wove_http_dev import HttpWorker
+
+@pytest.fixture
+def wove_http_worker():
+    with HttpWorker() as worker:
+        yield worker
+
+def test_it(wove_http_worker):
+    with weave() as w:
+        @w.do(environment="workers")
+        def answer(): return 42
+"""
+
+
+def test_fixture_that_the_project_has_replaced(pytester: pytest.Pytester) -> None:
+    """A test whose worker fixture is the project's own is not told to request the fixture."""
+    result = run(pytester, OWN_FIXTURE)
+    result.stdout.fnmatch_lines(["*own fixture wove_http_worker does not configure it; use*"])
+    result.stdout.no_fnmatch_line("*add it to the test's arguments*")

@@ -23,9 +23,15 @@ _ENDING = (
 """Exceptions that Wove, or asyncio below it, takes for a signal of its own."""
 
 
-def hint(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+def hint(exc: BaseException, workers: Sequence[ClientSide], replaced: str = "") -> str:
     """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
-    message says it, or if it is no mistake that is known. Never raises."""
+    message says it, or if it is no mistake that is known. ``replaced`` is the fixture of this
+    package that the test uses and the project has replaced by one of its own. Never raises."""
+    if not workers and replaced and (name := _unconfigured_environment(exc)) is not None:
+        return printable(
+            f"Wove has no environment {name!r} in this test: the project's own fixture {replaced}"
+            " does not configure it; use `with worker.configured():` there"
+        )
     # _no_result before _refused, which would say of a KeyError that nothing was sent.
     known = (
         *(_not_configured, _not_sent, _no_result, _refused, _unauthorized, _wrong_path, _held),

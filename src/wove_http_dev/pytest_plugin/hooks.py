@@ -35,6 +35,8 @@ MARKERS = {
 """The plugin's markers, each with the line that ``pytest --markers`` shows."""
 ADDED_FIXTURES = "wove_http_dev.pytest_plugin.added_fixtures"
 """The module of the fixtures that a test does not request itself."""
+_CONFIGURING = ("wove_http_worker", "wove_http_session_worker")
+"""The fixtures that point Wove's environment at a worker."""
 REMOTE = "wove_http_dev.pytest_plugin.remote"
 SIDE_LIMIT = 300
 """Characters that are shown of each side of a comparison with a secret."""
@@ -168,7 +170,9 @@ def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
     workers = item.stash.get(WORKERS, [])
     if isinstance(exc, UsageError):  # its message says all, whatever the worker saw
         return []
-    advice = hint(exc, workers)
+    requested = getattr(item, "fixturenames", ())
+    replaced = next((name for name in _CONFIGURING if name in requested), "")
+    advice = hint(exc, workers, replaced)
     if not workers:
         return [advice] if advice else []
     message = _message_of(exc)
