@@ -20,6 +20,7 @@ from wove_http_dev.secret import (
     is_private,
     replace_cut_secrets,
     replace_secrets,
+    replace_whole_secrets,
     secrets_in,
     shown_url,
 )
@@ -265,3 +266,16 @@ class TestCutSecrets:
     def test_no_secret(self) -> None:
         """Without secrets the text stays."""
         assert replace_cut_secrets("abc…", []) == "abc…"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [
+        ("other", "another other's, others", "another <secret>'s, others"),
+        ("a/b", "xa/b a/b a%2Fb", "xa/b <secret> <secret>"),
+        ("long-one", "xlong-onex", "x<secret>x"),
+    ],
+)
+def test_replace_whole_secrets(secret: str, text: str, expected: str) -> None:
+    """A short secret is left inside words, a long one is replaced there too."""
+    assert replace_whole_secrets(text, [secret]) == expected

@@ -14,6 +14,8 @@ from typing import Any
 HIDDEN = "<secret>"
 SEARCHED = 1000
 """Values in which :func:`secrets_in` looks for secrets."""
+SHORT = 8
+"""Characters of the shortest secret that is looked for inside words."""
 CUT = 4
 """Characters of a cut secret that are not shown."""
 _PRIVATE = re.compile(r"auth|cookie|token|secret|passw|credential|api-?key", re.IGNORECASE)
@@ -89,6 +91,19 @@ def replace_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN
     for secret in secrets:
         for form in written_forms(secret):
             text = text.replace(form, replacement)
+    return text
+
+
+def replace_whole_secrets(text: str, secrets: Iterable[str], replacement: str = HIDDEN) -> str:
+    """Return ``text`` with each of ``secrets`` replaced, one of fewer than :data:`SHORT` characters
+    only where no letter or digit stands beside it: it is a part of many words."""
+    for secret in secrets:
+        if len(secret) >= SHORT:
+            text = replace_secrets(text, [secret], replacement)
+            continue
+        for form in written_forms(secret):
+            whole = rf"(?<![^\W_]){re.escape(form)}(?![^\W_])"
+            text = re.sub(whole, lambda _: replacement, text)
     return text
 
 

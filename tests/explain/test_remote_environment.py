@@ -99,6 +99,13 @@ def test_clean() -> None:
     assert env.clean("hunter2, hunter3 and b") == "<secret>, <secret> and b"
 
 
+def test_clean_with_a_short_secret() -> None:
+    """A short secret is replaced where it stands alone, not inside the words of a message."""
+    env = environment(security={"secret": "other"})
+    said = "the client signs with another secret; it sent 'other' as key=other_"
+    assert env.clean(said) == said.replace("'other'", "'<secret>'").replace("=other", "=<secret>")
+
+
 def test_repr() -> None:
     """The repr shows no secret."""
     assert "hunter2" not in repr(environment(security={"secret": "hunter2"}))

@@ -10,7 +10,7 @@ from typing import Any
 
 from wove_http_dev.explain.task_calls import TaskCall
 from wove_http_dev.hosts import Host
-from wove_http_dev.secret import Secret, is_private, replace_secrets, shown_url
+from wove_http_dev.secret import Secret, is_private, replace_whole_secrets, shown_url
 
 NETWORK_EXECUTORS = ("http", "https")
 _OWN_EXECUTORS = ("local", "stdio", *NETWORK_EXECUTORS, "grpc", "websocket")
@@ -165,12 +165,13 @@ class RemoteEnvironment:
         return self.definition.get(setting, shared) if self.is_of_weaves else shared
 
     def clean(self, text: str) -> str:
-        """Return ``text`` without the secrets of this environment."""
+        """Return ``text``, which is from outside, without the secrets of this environment. A worker
+        explains a refusal in words of its own, of which a short secret can be a part."""
         headers = self.config.get("headers")
         hidden = [self.secret] if isinstance(self.secret, str) else []
         if isinstance(headers, Mapping):
             hidden += [str(each) for name, each in headers.items() if is_private(str(name))]
-        return replace_secrets(text, [secret for secret in hidden if secret])
+        return replace_whole_secrets(text, [secret for secret in hidden if secret])
 
     @property
     def title(self) -> str:
