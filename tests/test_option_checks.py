@@ -49,3 +49,13 @@ def test_message_of_a_wrong_option(words: dict[str, Any], message: str) -> None:
 def test_hosts() -> None:
     """Names, addresses and IPv6 addresses are hosts."""
     assert Options(hosts=["worker", "10.0.0.7", "::1"]).hosts == ["worker", "10.0.0.7", "::1"]
+
+
+@pytest.mark.parametrize("option", ["path", "hosts"])
+def test_secrets_of_a_url(option: str) -> None:
+    """A URL that is given instead is repeated without its password and its query."""
+    url = "https://me:hunter2@worker/wove?key=hunter3"
+    with pytest.raises(UsageError) as caught:
+        Options.of(**{option: url if option == "path" else [url]})
+    assert "https://…@worker/wove" in str(caught.value)
+    assert "hunter" not in str(caught.value)

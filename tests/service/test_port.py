@@ -189,6 +189,13 @@ class TestRefused:
         with pytest.raises(UsageError, match="does not resolve"):
             Port(host, 0)
 
+    def test_host_that_is_a_url(self) -> None:
+        """A URL that is given as the host is repeated without its password and its query."""
+        with pytest.raises(UsageError) as caught:
+            Port("https://me:hunter2@worker/wove?key=hunter3", 0)
+        assert "host 'https://…@worker/wove' does not resolve" in str(caught.value)
+        assert "hunter" not in str(caught.value)
+
 
 class TestAddresses:
     """The addresses to which a host name is bound."""

@@ -60,6 +60,12 @@ def test_an_error_about_a_url_shows_no_password(url: str) -> None:
     assert "horse" not in str(caught.value)
 
 
+def test_the_place_shows_no_query() -> None:
+    """The URL in messages is without its query, which may have a key."""
+    service = ServiceUnderTest("https://worker:8443/wove?key=correct-horse")
+    assert service.place == "https://worker:8443/wove"
+
+
 def test_the_target_is_the_url_s_path_and_query_as_written() -> None:
     """The target is the path and query exactly as written, without the fragment."""
     assert ServiceUnderTest("http://localhost/a%2Fb;c?d=%20#e").target == "/a%2Fb;c?d=%20"
