@@ -39,6 +39,34 @@ def test_a_service_that_answers_is_alive(check: CaseContext) -> None:
     assert check.session.alive()
 
 
+class Recorder(PlainWorker):
+    """A worker that keeps what it answers, and answers ``cancel_task`` only if ``cancels``."""
+
+    def __init__(self, *, cancels: bool) -> None:
+        super().__init__()
+        self._cancels = cancels
+        self.statuses: list[int] = []
+
+    def answer_cancel(self, handler: Handler, frame: dict[str, Any]) -> None:
+        if self._cancels:
+            super().answer_cancel(handler, frame)
+
+    def write(self, handler: Handler, status: int, document: Any) -> None:
+        self.statuses.append(status)
+        super().write(handler, status, document)
+
+
+@pytest.mark.parametrize(("cancels", "statuses"), [(True, [200]), (False, [401])])
+def test_whether_a_service_is_alive_is_asked_by_a_valid_frame(
+    cancels: bool, statuses: list[int]
+) -> None:
+    """A service is asked by a frame that makes none fail, and by another one only if it does not
+    answer that."""
+    with Recorder(cancels=cancels) as worker:
+        session = Session(ServiceUnderTest(worker.url, secret=SECRET), patience=1.0)
+        assert (session.alive(), worker.statuses) == (True, statuses)
+
+
 def test_a_service_that_does_not_answer_is_not_alive() -> None:
     """A service that refuses connections is not alive."""
     assert not offline().session.alive()

@@ -118,13 +118,20 @@ class Session:
         return connects
 
     def alive(self) -> bool:
-        """Send a request and return whether the service gives any HTTP answer."""
+        """Send a request, or a second one, and return whether the service gives any HTTP answer.
+
+        The first is a valid ``cancel_task``, because a service may print a traceback for a frame
+        that lacks a field, which the report would show with the case that failed. The second is for
+        a service that does not answer a ``cancel_task``.
+        """
         service = self.service
-        try:
-            service.exchange(service.request(b"{}", {}), Deadline(self.patience * self.slowdown()))
-        except NoAnswer:
-            return False
-        return True
+        body = commands.encode(commands.cancel_frame(commands.new_run_id()))
+        for content, credentials in ((body, service.credentials(body)), (b"{}", {})):
+            with suppress(NoAnswer):
+                request = service.request(content, credentials)
+                service.exchange(request, Deadline(self.patience * self.slowdown()))
+                return True
+        return False
 
     def close(self) -> None:
         """Tell every task body to end, and stop listening."""
@@ -170,6 +177,11 @@ class CaseContext:
     def _note_sent(self, connection: object, data: bytes) -> None:
         self._requests.note(connection, data)
         self._answers.note_sent(connection, data)
+
+    def note_unobserved(self, data: bytes) -> None:
+        """Record that ``data``, the beginning of a request, was sent on a connection of the
+        session's service, of which nothing else is recorded."""
+        self._requests.note(None, data)
 
     def named(self, case_id: str) -> None:
         """Take ``case_id`` as the name of this case, for messages of other cases about its

@@ -412,6 +412,16 @@ class CutsAsyncResults(WrongIfAsync):
         return self.right(value[:1_000_000] if isinstance(value, bytes) else value)
 
 
+@flagged_by(
+    "run.09", r"the async task was answered with 'task_error' \(.*not awaited.*\) and did not run"
+)
+class AwaitsNothing(PlainWorker):
+    def call(self, run: Run) -> Any:
+        if is_async(run):
+            raise TypeError("not awaited")
+        return super().call(run)
+
+
 @flagged_by("run.09", "the async task was sent once and ran 2 times")
 class RunsAsyncTwice(PlainWorker):
     def call(self, run: Run) -> Any:

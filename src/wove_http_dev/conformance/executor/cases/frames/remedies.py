@@ -7,6 +7,17 @@ from wove_http_dev.conformance.executor.cases import EXAMPLE
 
 REMEDIES = (
     (
+        "frames.01",
+        Remedy(
+            "start() gets executor_config itself, as environment_config: read url, security, "
+            "timeout, headers and insecure from it. send() gets a frame with Python objects: for "
+            "JSON put callable and args, pickled with cloudpickle and in base64, into "
+            "callable_pickle and args_pickle, sign exactly the bytes that you POST, and put the "
+            "events of the answer, with result_pickle loaded as result, where recv() takes them.",
+            f"{EXAMPLE}: ConformingExecutor._run()",
+        ),
+    ),
+    (
         "frames.02 frames.03 frames.04 frames.12 frames.13 frames.15 frames.17 "
         "frames.09 frames.10 frames.11 frames.36 frames.25 frames.26 frames.27 frames.28",
         Remedy(
@@ -43,7 +54,7 @@ REMEDIES = (
         "frames.05 frames.06 frames.07 frames.08 frames.16 frames.33 frames.34",
         Remedy(
             "POST Wove's frame as it is, once, to the path and query of the configured "
-            "URL, with the configured headers.",
+            "URL (a path that is empty is sent as /), with the configured headers.",
             f"{EXAMPLE}: ConformingExecutor.post()",
         ),
     ),
@@ -59,13 +70,6 @@ REMEDIES = (
         Remedy(
             "Skip answers with a status from 102 to 199, and 100, until the final one.",
             f"{EXAMPLE}: ConformingExecutor.post()",
-        ),
-    ),
-    (
-        "frames",
-        Remedy(
-            "POST the frame and put the events of its answer into Wove's queue.",
-            f"{EXAMPLE}: ConformingExecutor._run()",
         ),
     ),
 )

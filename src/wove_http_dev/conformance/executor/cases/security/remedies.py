@@ -41,8 +41,9 @@ REMEDIES = (
     (
         "security.28 security.29 security.30 security.31",
         Remedy(
-            "Let start() of Wove's executor read security and check the URL and the "
-            "options, or do what it does.",
+            "In start(), read security with NetworkExecutorSecurity.from_config() of Wove, and "
+            "unless insecure is true raise for a host that is not local if the URL is http:// or "
+            "security is missing. start() of Wove's HttpEnvironmentExecutor does this.",
             f"{EXAMPLE}: ConformingExecutor.start()",
         ),
     ),

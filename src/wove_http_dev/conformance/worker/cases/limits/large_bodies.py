@@ -78,6 +78,7 @@ def body_has_a_limit(check: CaseContext) -> str:
     piece = b" " * MIB
     with closing(service.connect(deadline)) as connection, suppress(ConnectionClosed):
         try:
+            check.note_unobserved(head)
             connection.send(head, deadline)
             for _ in range(UNLIMITED // MIB):
                 connection.send(piece, deadline)

@@ -40,24 +40,29 @@ WAIT = 0.05
 )
 def runs_once(check: CaseContext) -> str:
     """A task that was sent once runs once, before its result is sent."""
-    not_run = "a result was sent, but the task did not run"
-    functions = {"the task": tasks.report_back, "the async task": tasks.report_back_async}
-    _once(check, functions, not_run)
+    _once(check, {"the task": tasks.report_back, "the async task": tasks.report_back_async})
     return "once"
 
 
-def _once(check: CaseContext, functions: Mapping[str, Any], not_run: str) -> None:
+def _once(check: CaseContext, functions: Mapping[str, Any]) -> None:
     callbacks = {}
     for what, function in functions.items():
         callbacks[what] = callback = check.callback()
-        check.terminal(commands.run_frame(function, callback.address))
+        event = check.terminal(commands.run_frame(function, callback.address), what)
         if not callback.arrived(check.patience):
-            check.fail(not_run, late=True)
+            check.fail(_not_run(what, event), late=True)
     # The earlier ones have had more time than this wait.
     callback.arrived(check.silence(AFTERMATH), times=2)
     for what, callback in callbacks.items():
         if (times := callback.counted()) > 1:
             check.fail(f"{what} was sent once and ran {times} times")
+
+
+def _not_run(what: str, event: answers.Event) -> str:
+    """Say that ``what`` was answered with ``event`` and did not run, with the error if it has
+    one."""
+    error = f" ({answers.error_text(event)})" if event["type"] == "task_error" else ""
+    return f"{what} was answered with {event['type']!r}{error} and did not run"
 
 
 @run.must(
@@ -69,13 +74,12 @@ def _once(check: CaseContext, functions: Mapping[str, Any], not_run: str) -> Non
 )
 def failed_task_runs_once(check: CaseContext) -> str:
     """A failed task is not run again, because its side effects would happen twice."""
-    not_run = "an outcome was sent, but the task did not run"
     functions = {
         "a task that fails": tasks.report_and_fail,
         "a task that fails with a ConnectionError": tasks.report_and_lose_connection,
         "an async task that fails": tasks.report_and_fail_async,
     }
-    _once(check, functions, not_run)
+    _once(check, functions)
     return "once"
 
 
@@ -98,7 +102,7 @@ def retry_runs_again(check: CaseContext) -> str:
         frame["delivery"]["delivery_idempotency_key"] = key
         event = check.terminal(frame, what)
         if not callback.arrived(check.patience, number):
-            check.fail(f"{what} was answered with {event['type']!r} and did not run", late=True)
+            check.fail(_not_run(what, event), late=True)
     return "run twice"
 
 
