@@ -104,6 +104,17 @@ def test_name_without_a_result() -> None:
     assert "failed" not in hint(caught.value, [HttpWorker()])
 
 
+def test_parameter_without_a_value() -> None:
+    """A weave that Wove did not begin, for want of a value, is not said to lack its environment."""
+    with pytest.raises(NameError) as caught, weave() as w:
+
+        @w.do(environment="workers")
+        def convert(size: int = 3) -> int:
+            return size
+
+    assert "pass it as weave(NAME=…)" in hint(caught.value, [HttpWorker()])
+
+
 def test_text_is_printable() -> None:
     """A name cannot write to the terminal."""
     assert "\x1b" not in hint(NameError("Environment '\x1b[2J' is not configured."), [])

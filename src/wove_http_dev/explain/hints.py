@@ -34,8 +34,8 @@ def hint(exc: BaseException, workers: Sequence[ClientSide], replaced: str = "") 
         )
     # _no_result before _refused, which would say of a KeyError that nothing was sent.
     known = (
-        *(_not_configured, _not_sent, _no_result, _refused, _unauthorized, _wrong_path, _held),
-        *(_heartbeat, _described_only),
+        *(_not_configured, _not_sent, _no_result, _unresolved, _refused, _unauthorized),
+        *(_wrong_path, _held, _heartbeat, _described_only),
     )
     try:
         return printable(next(filter(None, (text(exc, workers) for text in known)), ""))
@@ -113,6 +113,17 @@ def _no_result(exc: BaseException, workers: Sequence[ClientSide]) -> str:
         f"the weave has no such result: its task {str(task)[:NAME_LIMIT]!r} failed"
         f" ({type(error).__name__}: {message_of(error, NAME_LIMIT)}), which ends the others;"
         " read its result first, which raises that error"
+    )
+
+
+def _unresolved(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+    from wove.errors import UnresolvedSignatureError
+
+    if not workers or not isinstance(exc, UnresolvedSignatureError):
+        return ""
+    return (
+        "Wove found no value for a parameter of a task, for which a default does not count, and"
+        " began no task: pass it as weave(NAME=…), or name it like the task that returns it"
     )
 
 

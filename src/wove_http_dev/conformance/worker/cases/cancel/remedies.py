@@ -10,7 +10,8 @@ REMEDIES = (
         "cancel.02 cancel.13 cancel.16 cancel.17 cancel.18",
         Remedy(
             "Let the first outcome of a run count, under a lock, and answer the run's "
-            "own POST with it.",
+            "own POST with it; answer a cancel_task without events if its run ends "
+            "meanwhile, when the run's event loop may be closed and raise.",
             f"{CORE}: Run.settle()",
         ),
     ),
@@ -25,8 +26,8 @@ REMEDIES = (
     (
         "cancel.06 cancel.07 cancel.08",
         Remedy(
-            "With require_ack, ask the body to stop, wait until it has ended, and say "
-            "task_cancelled only then.",
+            "With require_ack, ask the body to stop, wait a second or two for its end, and say "
+            "task_cancelled only if it has ended.",
             f"{CORE}: Run.cancel()",
         ),
     ),

@@ -24,7 +24,8 @@ REMEDIES = (
         "limits.06",
         Remedy(
             "Keep nonces in the order in which they end and forget from the front, "
-            "instead of looking through all of them.",
+            "instead of looking through all of them, as NetworkExecutorSecurity of Wove 2.0 does: "
+            "give it remember_nonces=False, and keep them yourself.",
             f"{CORE}: verify()",
         ),
     ),
