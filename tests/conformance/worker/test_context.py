@@ -62,7 +62,8 @@ def test_whether_a_service_is_alive_is_asked_by_a_valid_frame(
 ) -> None:
     """A service is asked by a frame that makes none fail, and by another one only if it does not
     answer that."""
-    with Recorder(cancels=cancels) as worker:
+    worker = Recorder(cancels=cancels)
+    with worker:
         session = Session(ServiceUnderTest(worker.url, secret=SECRET), patience=1.0)
         assert (session.alive(), worker.statuses) == (True, statuses)
 
