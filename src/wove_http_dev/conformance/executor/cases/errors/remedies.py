@@ -31,7 +31,8 @@ REMEDIES = (
     (
         "errors.14 errors.15 errors.16 errors.20 errors.21 errors.22",
         Remedy(
-            "Hand the task's error on as it came, and the exception only if it can be unpickled.",
+            "Load error_pickle as error and exception_pickle as exception, hand the error on as it "
+            "came, and the exception only if it can be unpickled.",
             f"{EXAMPLE}: ConformingExecutor._terminal()",
         ),
     ),

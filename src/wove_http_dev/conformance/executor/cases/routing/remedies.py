@@ -7,6 +7,14 @@ from wove_http_dev.conformance.executor.cases import EXAMPLE
 
 REMEDIES = (
     (
+        "routing.01",
+        Remedy(
+            "Take from an answer only events whose whole run_id is that of the request, and wait "
+            "for answers in threads of your own: asyncio's default pool may be full.",
+            f"{EXAMPLE}: ConformingExecutor.read()",
+        ),
+    ),
+    (
         "routing.10",
         Remedy(
             "Send each frame at once, in a thread of its own.",
