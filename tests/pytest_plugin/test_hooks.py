@@ -312,3 +312,23 @@ def test_fixture_that_the_project_has_replaced(pytester: pytest.Pytester) -> Non
     result = run(pytester, OWN_FIXTURE)
     result.stdout.fnmatch_lines(["*own fixture wove_http_worker does not configure it; use*"])
     result.stdout.no_fnmatch_line("*add it to the test's arguments*")
+
+
+SENDS_EARLY = """
+@pytest.fixture
+def early():
+    with weave() as w:
+        @w.do(environment="workers")
+        def answer(): return 42
+
+def test_it(early, wove_http_worker):
+    pass
+"""
+
+
+def test_fixture_that_sends_a_task_too_early(pytester: pytest.Pytester) -> None:
+    """A fixture that sends a task before the worker's begins is told to request that; nobody is
+    told that the project has replaced it."""
+    result = run(pytester, SENDS_EARLY)
+    result.stdout.fnmatch_lines(["*the fixture wove_http_worker, * has not begun; request it in*"])
+    result.stdout.no_fnmatch_line("*project's own*")

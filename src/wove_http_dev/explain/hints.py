@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from wove_http_dev.call_site import at
@@ -23,18 +24,20 @@ _ENDING = (
 """Exceptions that Wove, or asyncio below it, takes for a signal of its own."""
 
 
-def hint(exc: BaseException, workers: Sequence[ClientSide], replaced: str = "") -> str:
+def hint(
+    exc: BaseException,
+    workers: Sequence[ClientSide],
+    requested: str = "",
+    *,
+    replaced: bool = False,
+) -> str:
     """Return what to do about ``exc``, which ended a test with ``workers``; empty if its own
-    message says it, or if it is no mistake that is known. ``replaced`` is the fixture of this
-    package that the test uses and the project has replaced by one of its own. Never raises."""
-    if not workers and replaced and (name := _unconfigured_environment(exc)) is not None:
-        return printable(
-            f"Wove has no environment {name!r} in this test: the project's own fixture {replaced}"
-            " does not configure it; use `with worker.configured():` there"
-        )
+    message says it, or if it is no mistake that is known. ``requested`` is a fixture for a worker
+    that the test requests; ``replaced`` says that it is one of the project's own. Never raises."""
     # _no_result before _refused, which would say of a KeyError that nothing was sent.
     known = (
-        *(_not_configured, _not_sent, _no_result, _unresolved, _refused, _unauthorized),
+        partial(_not_configured, requested=requested, replaced=replaced),
+        *(_not_sent, _no_result, _unresolved, _refused, _unauthorized),
         *(_wrong_path, _held, _heartbeat, _described_only),
     )
     try:
@@ -43,16 +46,30 @@ def hint(exc: BaseException, workers: Sequence[ClientSide], replaced: str = "") 
         return ""
 
 
-def _not_configured(exc: BaseException, workers: Sequence[ClientSide]) -> str:
+def _not_configured(
+    exc: BaseException, workers: Sequence[ClientSide], *, requested: str, replaced: bool
+) -> str:
     name = _unconfigured_environment(exc)
     if name is None:
         return ""
     known = [worker.environment for worker in workers]
     if not known:
-        return (
-            f"Wove has no environment {name!r} in this test: the fixture wove_http_worker"
-            " configures 'workers', so add it to the test's arguments"
-        )
+        if replaced:
+            why = (
+                f"the project's own fixture {requested} does not configure it; use `with"
+                " worker.configured():` there"
+            )
+        elif requested:
+            why = (
+                f"the fixture {requested}, which configures one, has not begun; request it in the"
+                " fixture that sends the task as well"
+            )
+        else:
+            why = (
+                "the fixture wove_http_worker configures 'workers', so add it to the test's"
+                " arguments"
+            )
+        return f"Wove has no environment {name!r} in this test: {why}"
     if name in known:
         if not any(_is_configured(worker) for worker in workers if worker.environment == name):
             return (

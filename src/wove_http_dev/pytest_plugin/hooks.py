@@ -170,9 +170,9 @@ def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
     workers = item.stash.get(WORKERS, [])
     if isinstance(exc, UsageError):  # its message says all, whatever the worker saw
         return []
-    requested = getattr(item, "fixturenames", ())
-    replaced = next((name for name in _CONFIGURING if name in requested), "")
-    advice = hint(exc, workers, replaced)
+    names = getattr(item, "fixturenames", ())
+    requested = next((name for name in _CONFIGURING if name in names), "")
+    advice = hint(exc, workers, requested, replaced=_is_replaced(item, requested))
     if not workers:
         return [advice] if advice else []
     message = _message_of(exc)
@@ -182,6 +182,15 @@ def _sections(item: pytest.Item, exc: BaseException) -> list[str]:
     unseen = [worker for worker in workers if repr(worker) not in message]
     # pytest-xdist cannot send a lone surrogate and ends the whole session at one.
     return [printable(_report(worker, advice), keep="\n") for worker in unseen]
+
+
+def _is_replaced(item: pytest.Item, fixture: str) -> bool:
+    """Whether the test gets a fixture of the project's own in place of this plugin's."""
+    used = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return any(
+        not str(getattr(each.func, "__module__", "")).startswith("wove_http_dev.")
+        for each in used.get(fixture, ())[-1:]
+    )
 
 
 def _report(worker: ClientSide, advice: str) -> str:
