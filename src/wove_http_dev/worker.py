@@ -46,10 +46,10 @@ class HttpWorker(WorkerSide):
     ``options`` are those of :class:`wove_http_dev.options.Options`. ``ca`` is a
     :class:`CertificateAuthority` that workers share (default: a new one). ``label`` and ``seed``
     make random decisions of faults repeatable. ``limits`` restricts the connections (its
-    ``max_body`` is the option of that name). ``before_run``
-    is called in the task's thread before each task is loaded. With ``inspected``, runs keep what a
-    person is shown of them (``run.args_text``, ``run.result_text``) and what is needed to
-    run them again (``run.callable_pickle``). Raises :class:`UsageError` for an option that is not
+    ``max_body`` is the option of that name). ``before_run`` is called in the task's thread before
+    each task is loaded. With ``inspected``, runs keep what a person is shown of them
+    (``run.args_text``, ``run.result_text``) and what is needed to run them again
+    (``run.callable_pickle``). Raises :class:`UsageError` for an option that is not
     allowed.
     """
 

@@ -73,8 +73,9 @@ def test_secret_of_a_local_serve(diagnose: Diagnose, settings: MakeSettings, kep
         {"security": {"type": "bearer", "token_env": "NOT_SET_ANYWHERE"}},
         {"security": "env:NOT_SET_ANYWHERE", "url": "https://workers.internal/wove/tasks"},
         {"security": "env:NOT_SET_ANYWHERE", "url": "no url"},
+        {"security": "env:NOT_SET_ANYWHERE", "url": "http://["},
     ],
-    ids=["set", "a token", "elsewhere", "nowhere"],
+    ids=["set", "a token", "elsewhere", "nowhere", "not a url"],
 )
 def test_no_secret_of_a_local_serve(
     diagnose: Diagnose,

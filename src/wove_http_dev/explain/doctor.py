@@ -37,6 +37,8 @@ class Check:
     run: Callable[[RemoteEnvironment], str]
     needs: tuple[str, ...] = ()
     """Checks without whose success this one means nothing; it is then skipped without a word."""
+    advice: Callable[[RemoteEnvironment, LocalServe], str] = lambda env, serve: ""
+    """What a local serve adds to the problem that was found."""
 
     @property
     def name(self) -> str:
@@ -44,11 +46,29 @@ class Check:
         return self.run.__name__.replace("_", "-")
 
 
+def _unset(env: RemoteEnvironment, serve: LocalServe) -> str:
+    """Return where the secret is that ``env`` takes from a variable which has none, if it can be
+    that of a local serve."""
+    variable = env.secret_variable
+    if not variable or os.environ.get(variable) or not serve.secrets:
+        return ""
+    try:
+        if env.mode != "signed" or not env.host.is_loopback:
+            return ""
+    except ValueError:  # the finding about the URL says so
+        return ""
+    return f"; a local serve keeps its secret: {_export(variable, serve.secrets[0][0])}"
+
+
+def _export(variable: str, file: str) -> str:
+    return f'export {variable}="$(cat {shell_word(file)})"'
+
+
 CHECKS = (
     Check(configuration_checks.executor),
     Check(configuration_checks.keys),
     Check(configuration_checks.url),
-    Check(configuration_checks.security),
+    Check(configuration_checks.security, advice=_unset),
     Check(configuration_checks.secret, needs=("security",)),
     Check(configuration_checks.policy, needs=("url", "security")),
     Check(configuration_checks.headers, needs=("security",)),
@@ -107,8 +127,8 @@ def examine(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterat
         if not right.issuperset(check.needs):
             continue
         finding = _finding(check.name, check.run, env)
-        if check.run is configuration_checks.security and "url" in right:
-            finding = replace(finding, text=finding.text + _unset(env, serve))
+        if finding.verdict == "problem":
+            finding = replace(finding, text=finding.text + check.advice(env, serve))
         if finding.verdict == "ok":
             right.add(check.name)
         yield finding
@@ -129,21 +149,6 @@ def _no_op(env: RemoteEnvironment, serve: LocalServe, seconds: float) -> Iterato
         finding = replace(finding, text=finding.text + _kept(env, answer, serve, seconds))
     yield finding
     yield _finding("clock", clock, env, answer)
-
-
-def _unset(env: RemoteEnvironment, serve: LocalServe) -> str:
-    """Return where the secret is that ``env`` takes from a variable which has none, if it can be
-    that of a local serve."""
-    variable = env.secret_variable
-    if not variable or os.environ.get(variable) or not serve.secrets:
-        return ""
-    if env.mode != "signed" or not env.host.is_loopback:
-        return ""
-    return f"; a local serve keeps its secret: {_export(variable, serve.secrets[0][0])}"
-
-
-def _export(variable: str, file: str) -> str:
-    return f'export {variable}="$(cat {shell_word(file)})"'
 
 
 def _kept(env: RemoteEnvironment, answer: Answer, serve: LocalServe, seconds: float) -> str:
