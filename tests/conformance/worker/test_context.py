@@ -64,7 +64,7 @@ def test_whether_a_service_is_alive_is_asked_by_a_valid_frame(
     answer that."""
     worker = Recorder(cancels=cancels)
     with worker:
-        session = Session(ServiceUnderTest(worker.url, secret=SECRET), patience=1.0)
+        session = Session(ServiceUnderTest(worker.url, secret=SECRET), patience=30.0)
         assert (session.alive(), worker.statuses) == (True, statuses)
 
 
