@@ -106,6 +106,24 @@ print(worker.running, threading.active_count())
     assert (done.stdout, done.returncode) == ("False 1\n", 0), done.stderr
 
 
+def test_restart_after_all_descriptors_were_closed() -> None:
+    """A restart that finds its port no longer reserved says what to do, and that is true."""
+    program = """
+import os
+from wove_http_dev import HttpWorker
+worker = HttpWorker().start()
+os.closerange(3, 256)
+try:
+    worker.restart()
+except Exception as exc:
+    print("start() the worker again" in str(exc))
+print(worker.start().running)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * TIMEOUT)
+    assert (done.stdout, done.returncode) == ("True\nTrue\n", 0), done.stderr
+
+
 def test_start_after_a_stop_takes_the_same_port(worker: HttpWorker) -> None:
     """A stopped worker starts again with the same URL."""
     before = worker.url

@@ -138,4 +138,9 @@ def _explain(exc: OSError, host: str, address: str, number: int) -> UsageError:
         return UsageError(f"{name} is not an address of this machine; {_USE_LOCALHOST}")
     if exc.errno == errno.EACCES:
         return UsageError(f"port {number} needs privileges; use one above 1023, or port=0")
+    if exc.errno == errno.EBADF:
+        return UsageError(
+            f"other code of this process closed the socket that reserves port {number}; start() the"
+            " worker again"
+        )
     return UsageError(f"cannot listen on {name}, port {number}: {exc.strerror or exc}")
