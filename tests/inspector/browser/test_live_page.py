@@ -84,7 +84,8 @@ def test_a_hold_is_released_by_a_click_during_which_a_run_arrives(
     weave_in_thread(lambda: run_weave(convert))
     expect(page.locator("#list-holds")).to_contain_text("1 arrived")
     page.mouse.up()
-    expect(page.locator("#list-holds")).to_contain_text("released")
+    # Not to_contain_text(), which finds the word also while it is hidden.
+    expect(page.locator("#list-holds").get_by_text("released", exact=True)).to_be_visible()
     assert hold.released
 
 
